@@ -1,0 +1,467 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"cairn/internal/fault"
+	"cairn/internal/store"
+	"cairn/metrics/derive"
+)
+
+// row is one bucket of a metric's query: its value, how many cases it was computed from, and whatever else the query
+// tells by name.
+type row struct {
+	key    time.Time
+	value  float64
+	n      int64
+	parts  map[string]any
+	low    float64
+	high   float64
+	bounds bool
+}
+
+// rows runs a query of which each row is a bucket (a local date) with value and n; further columns are parts.
+func (e *Engine) rows(q *question, name string, p store.Params) (map[time.Time]row, error) {
+	rows, err := e.st.Query(q.ctx, e.query(name), p)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns := rows.Columns()
+	types := rows.ColumnTypes()
+	out := map[time.Time]row{}
+	for rows.Next() {
+		dest := make([]any, len(columns))
+		for i := range dest {
+			dest[i] = reflect.New(types[i].ScanType()).Interface()
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		r := row{parts: map[string]any{}, value: math.NaN(), low: math.NaN(), high: math.NaN()}
+		for i, c := range columns {
+			v := plain(dest[i])
+			switch c {
+			case "bucket", "t":
+				r.key = v.(time.Time).UTC()
+			case "value":
+				r.value = float(v)
+			case "n":
+				r.n = int64(float(v))
+			case "low":
+				r.low = float(v)
+			case "high":
+				r.high = float(v)
+			default:
+				r.parts[c] = jsonable(v)
+			}
+		}
+		r.bounds = !math.IsNaN(r.low) && !math.IsNaN(r.high)
+		out[r.key] = r
+	}
+	return out, rows.Err()
+}
+
+func (e *Engine) query(name string) string {
+	text, ok := e.queries[name]
+	if !ok {
+		panic("metrics: no query " + name)
+	}
+	return text
+}
+
+// plain follows the pointers that the driver scans into; nil for NULL.
+func plain(v any) any {
+	r := reflect.ValueOf(v)
+	for r.Kind() == reflect.Pointer {
+		if r.IsNil() {
+			return nil
+		}
+		r = r.Elem()
+	}
+	return r.Interface()
+}
+
+func float(v any) float64 {
+	switch r := reflect.ValueOf(v); {
+	case v == nil:
+		return math.NaN()
+	case r.CanFloat():
+		return r.Float()
+	case r.CanInt():
+		return float64(r.Int())
+	case r.CanUint():
+		return float64(r.Uint())
+	}
+	panic(fmt.Sprintf("metrics: %T is no number", v))
+}
+
+func jsonable(v any) any {
+	switch r := reflect.ValueOf(v); {
+	case v == nil:
+		return nil
+	case r.CanFloat():
+		return number(r.Float())
+	case r.CanUint():
+		return int64(r.Uint())
+	}
+	return v
+}
+
+// answer runs a query twice, for the whole window and by bucket, and has fill make a value of each.
+func (e *Engine) answer(q *question, name string, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
+	p["bucket"] = ""
+	whole, err := e.rows(q, name, p)
+	if err != nil {
+		return Result{}, err
+	}
+	spans := []Span{{From: q.Window.From, To: q.Window.To}}
+	var res Result
+	var r row
+	found := false
+	for _, r = range whole {
+		found = true
+	}
+	res.Value, res.N, res.Interval = fill(spans[0], r, found)
+	res.Parts = r.parts
+	if q.Bucket == Whole {
+		return res, nil
+	}
+	if spans, err = q.spans(); err != nil {
+		return Result{}, err
+	}
+	p["bucket"] = string(q.Bucket)
+	byBucket, err := e.rows(q, name, p)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, s := range spans {
+		point := q.point(s)
+		if !s.From.After(q.AsOf) {
+			r, found := byBucket[s.Key]
+			point.Value, point.N, point.Interval = fill(s, r, found)
+			point.Parts = r.parts
+		}
+		res.Series = append(res.Series, point)
+	}
+	return res, nil
+}
+
+// aggregate answers with the value and n that a query gives.
+func (e *Engine) aggregate(q *question) (Result, error) { return e.aggregateOf(q, q.def.ID) }
+
+func (e *Engine) aggregateOf(q *question, name string) (Result, error) {
+	lives, err := e.lives(q)
+	if err != nil {
+		return Result{}, err
+	}
+	return e.answer(q, name, e.params(q), func(s Span, r row, found bool) (any, any, *[2]float64) {
+		if !found || r.n == 0 {
+			if s.Label != "" && !lives.overlap(s) {
+				return nil, nil, nil
+			}
+			return nil, int64(0), nil
+		}
+		if r.bounds {
+			return number(r.value), r.n, &[2]float64{r.low, r.high}
+		}
+		return number(r.value), r.n, nil
+	})
+}
+
+// count answers with a number of events: 0 where a service lived and had none, null in buckets outside its life.
+func (e *Engine) count(q *question, name string) (Result, error) {
+	lives, err := e.lives(q)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := e.answer(q, name, e.params(q), func(s Span, r row, found bool) (any, any, *[2]float64) {
+		if found {
+			return r.value, r.n, nil
+		}
+		if s.Label != "" && !lives.overlap(s) {
+			return nil, nil, nil
+		}
+		return 0.0, int64(0), nil
+	})
+	if err == nil && !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
+		res.Flags = append(res.Flags, FlagNotDeployed)
+	}
+	return res, err
+}
+
+func (e *Engine) deploymentCount(q *question) (Result, error) { return e.count(q, "deployment_count") }
+
+func (e *Engine) redeployCount(q *question) (Result, error) { return e.count(q, "redeploy_count") }
+
+// share answers with a ratio of counted cases and its Wilson interval.
+func (e *Engine) share(q *question) (Result, error) {
+	return e.answer(q, q.def.ID, e.params(q), func(_ Span, r row, found bool) (any, any, *[2]float64) {
+		if !found || r.n == 0 {
+			return nil, int64(0), nil
+		}
+		low, high := Wilson(math.Round(r.value*float64(r.n)), float64(r.n))
+		return number(r.value), r.n, &[2]float64{low, high}
+	})
+}
+
+// stages are the parts of a lead time, in order.
+var stages = [...]string{"coding", "pickup", "review", "wait_to_deploy", "deploy"}
+
+func (e *Engine) leadTime(q *question) (Result, error) {
+	switch {
+	case q.Stage != "" && !slices.Contains(stages[:], q.Stage):
+		return Result{}, fault.New(fault.Invalid, "stage is %q: expected one of %v", q.Stage, stages)
+	case q.Stage != "":
+		return e.aggregateOf(q, "lead_time.stage")
+	case q.Statistic == StatisticTypicalService:
+		return e.aggregateOf(q, "lead_time.typical_service")
+	}
+	return e.aggregateOf(q, "lead_time")
+}
+
+func (e *Engine) waitingChanges(q *question) (Result, error) {
+	q.Bucket = Whole
+	return e.answer(q, "waiting_changes", e.params(q), func(_ Span, r row, _ bool) (any, any, *[2]float64) {
+		return r.value, r.n, nil
+	})
+}
+
+// lives are the stretches of time during which services in scope were live in an environment, in the scope's hands.
+type lives map[string][]derive.Span
+
+func (l lives) overlap(s Span) bool {
+	for _, spans := range l {
+		for _, x := range spans {
+			if x.From.Before(s.To) && s.From.Before(x.To) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// first is the earliest instant of any life, last the latest; open lives end far in the future.
+func (l lives) bounds() (first, last time.Time) {
+	for _, spans := range l {
+		for _, x := range spans {
+			if first.IsZero() || x.From.Before(first) {
+				first = x.From
+			}
+			if x.To.After(last) {
+				last = x.To
+			}
+		}
+	}
+	return first, last
+}
+
+// forever is later than every instant that a fact can have.
+var forever = time.UnixMilli(1 << 52).UTC()
+
+func (e *Engine) lives(q *question) (lives, error) {
+	var rows []struct {
+		Service   string     `ch:"service"`
+		First     time.Time  `ch:"first"`
+		RetiredAt *time.Time `ch:"retired_at"`
+	}
+	p := e.params(q)
+	if err := e.st.Select(q.ctx, &rows, e.query("evidence/lives"), p); err != nil {
+		return nil, err
+	}
+	var owned map[string][]derive.Span
+	if q.teams != nil {
+		var err error
+		if owned, err = e.derive.Ownership(q.ctx, q.teams); err != nil {
+			return nil, err
+		}
+	}
+	l := lives{}
+	for _, r := range rows {
+		life := derive.Span{From: r.First, To: forever}
+		if r.RetiredAt != nil && !r.RetiredAt.After(q.AsOf) {
+			life.To = *r.RetiredAt
+		}
+		if q.teams == nil {
+			l[r.Service] = []derive.Span{life}
+			continue
+		}
+		for _, o := range owned[r.Service] {
+			x := derive.Span{From: later(life.From, o.From), To: earlier(life.To, o.To)}
+			if x.From.Before(x.To) {
+				l[r.Service] = append(l[r.Service], x)
+			}
+		}
+	}
+	return l, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// deploymentsPerWeek is the number of deployments over the weeks that have elapsed, of all services together or of
+// the typical one.
+func (e *Engine) deploymentsPerWeek(q *question) (Result, error) {
+	lives, err := e.lives(q)
+	if err != nil {
+		return Result{}, err
+	}
+	counts := func(b Bucket) (map[time.Time]map[string]int64, error) {
+		p := e.params(q)
+		p["bucket"] = string(b)
+		var rows []struct {
+			Bucket  time.Time `ch:"bucket"`
+			Service string    `ch:"service"`
+			Value   float64   `ch:"value"`
+			N       uint64    `ch:"n"`
+		}
+		if err := e.st.Select(q.ctx, &rows, e.query("deployments_per_week"), p); err != nil {
+			return nil, err
+		}
+		m := map[time.Time]map[string]int64{}
+		for _, r := range rows {
+			if m[r.Bucket] == nil {
+				m[r.Bucket] = map[string]int64{}
+			}
+			m[r.Bucket][r.Service] += int64(r.N)
+		}
+		return m, nil
+	}
+	compute := func(s Span, byService map[string]int64) (any, any) {
+		weeks := earlier(s.To, q.AsOf).Sub(s.From).Hours() / (7 * 24)
+		if weeks <= 0 {
+			return nil, nil
+		}
+		total := int64(0)
+		for _, n := range byService {
+			total += n
+		}
+		if q.Statistic == StatisticTypicalService {
+			rates := typicalRates(lives, Span{From: s.From, To: earlier(s.To, q.AsOf)}, byService, weeks)
+			return number(Quantile(rates, 0.5)), int64(len(rates))
+		}
+		if s.Label != "" && total == 0 && !lives.overlap(s) {
+			return nil, nil
+		}
+		return float64(total) / weeks, total
+	}
+	whole, err := counts(Whole)
+	if err != nil {
+		return Result{}, err
+	}
+	var res Result
+	res.Value, res.N = compute(Span{From: q.Window.From, To: q.Window.To}, whole[time.Unix(0, 0).UTC()])
+	if !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
+		res.Flags = append(res.Flags, FlagNotDeployed)
+	}
+	if q.Bucket == Whole {
+		return res, nil
+	}
+	spans, err := q.spans()
+	if err != nil {
+		return Result{}, err
+	}
+	byBucket, err := counts(q.Bucket)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, s := range spans {
+		point := q.point(s)
+		if !s.From.After(q.AsOf) {
+			point.Value, point.N = compute(s, byBucket[s.Key])
+		}
+		res.Series = append(res.Series, point)
+	}
+	return res, nil
+}
+
+// typicalRates are the sorted rates of the services that lived in a span, idle ones with 0.
+func typicalRates(l lives, s Span, counts map[string]int64, weeks float64) []float64 {
+	rates := []float64{}
+	for service, spans := range l {
+		for _, x := range spans {
+			if x.From.Before(s.To) && !x.To.Before(s.From) {
+				rates = append(rates, float64(counts[service])/weeks)
+				break
+			}
+		}
+	}
+	slices.Sort(rates)
+	return rates
+}
+
+// deployDays is the median number of local days with a deployment over the whole ISO weeks of the services' life.
+func (e *Engine) deployDays(q *question) (Result, error) {
+	lives, err := e.lives(q)
+	if err != nil {
+		return Result{}, err
+	}
+	p := e.params(q)
+	p["bucket"] = ""
+	days, err := e.rows(q, "deploy_days_per_week", p)
+	if err != nil {
+		return Result{}, err
+	}
+	first, last := lives.bounds()
+	if !first.IsZero() {
+		first = midnight(bucketStart(first.In(q.Window.Zone), Week), q.Window.Zone)
+	}
+	compute := func(s Span) (any, any) {
+		inside := Window{From: s.From, To: s.To, Zone: q.Window.Zone}
+		weeks, err := inside.Spans(Week)
+		if err != nil || first.IsZero() {
+			return nil, int64(0)
+		}
+		var perWeek []float64
+		for _, w := range weeks {
+			whole := w.From.Equal(midnight(w.Key, q.Window.Zone)) && w.To.Equal(midnight(w.Key.AddDate(0, 0, 7), q.Window.Zone))
+			if !whole || w.To.After(q.AsOf) || w.From.Before(first) || w.To.After(last) {
+				continue
+			}
+			n := 0
+			for d := range 7 {
+				if _, ok := days[w.Key.AddDate(0, 0, d)]; ok {
+					n++
+				}
+			}
+			perWeek = append(perWeek, float64(n))
+		}
+		slices.Sort(perWeek)
+		return number(Quantile(perWeek, 0.5)), int64(len(perWeek))
+	}
+	var res Result
+	res.Value, res.N = compute(Span{From: q.Window.From, To: q.Window.To})
+	if q.Bucket == Whole {
+		return res, nil
+	}
+	if q.Bucket == Day || q.Bucket == Week {
+		return Result{}, fault.New(fault.Invalid, "%s is a median over whole weeks: ask for buckets of a month or a quarter", q.def.ID)
+	}
+	spans, err := q.spans()
+	if err != nil {
+		return Result{}, err
+	}
+	for _, s := range spans {
+		point := q.point(s)
+		if !s.From.After(q.AsOf) {
+			point.Value, point.N = compute(s)
+		}
+		res.Series = append(res.Series, point)
+	}
+	return res, nil
+}

@@ -1,0 +1,2 @@
+-- How many commits of a repository are there, at most?
+SELECT count() FROM commits WHERE repository = {repository:String}

@@ -1,0 +1,338 @@
+package derive
+
+import (
+	"context"
+	"embed"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"cairn/internal/store"
+	"cairn/metrics/attribution"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// query reads one of the package's own SQL files.
+func query(name string) string {
+	b, err := files.ReadFile(name + ".sql")
+	if err != nil {
+		panic("derive: no query " + name)
+	}
+	return string(b)
+}
+
+// directory is who is who: services by id and alias, their owners over time, and the people behind commits.
+type directory struct {
+	services map[string]*service
+	alias    map[string]string
+	owners   map[string][]owner
+	people   map[string]person
+
+	teamNames map[string]bool
+	children  map[string][]string
+}
+
+type service struct {
+	id         string
+	aliases    []string
+	lifecycle  string
+	createdVia string
+	created    int64
+	idea       int64
+	retired    int64
+	parts      []servicePart
+}
+
+type servicePart struct {
+	repository string
+	patterns   []string // sorted; nil: the whole repository
+}
+
+type owner struct {
+	team        string
+	since, till int64
+}
+
+type person struct {
+	id  string
+	bot bool
+}
+
+func loadDirectory(ctx context.Context, st *store.Store, cutoff int64) (*directory, error) {
+	d := &directory{services: map[string]*service{}, alias: map[string]string{}, owners: map[string][]owner{}, people: map[string]person{},
+		teamNames: map[string]bool{}, children: map[string][]string{}}
+	if err := d.loadServices(ctx, st, cutoff); err != nil {
+		return nil, err
+	}
+	if err := d.loadOwners(ctx, st); err != nil {
+		return nil, err
+	}
+	if err := d.loadTeams(ctx, st); err != nil {
+		return nil, err
+	}
+	return d, d.loadPeople(ctx, st)
+}
+
+func (d *directory) loadServices(ctx context.Context, st *store.Store, cutoff int64) error {
+	var rows []struct {
+		ID           string     `ch:"id"`
+		Aliases      []string   `ch:"aliases"`
+		Lifecycle    string     `ch:"lifecycle"`
+		CreatedVia   string     `ch:"created_via"`
+		Created      int64      `ch:"created"`
+		Idea         int64      `ch:"idea"`
+		Retired      int64      `ch:"retired"`
+		Repositories []string   `ch:"repositories"`
+		Paths        [][]string `ch:"paths"`
+		SharedPaths  [][]string `ch:"shared_paths"`
+	}
+	if err := st.Select(ctx, &rows, query("services"), nil); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		s := &service{
+			id: r.ID, aliases: r.Aliases, lifecycle: r.Lifecycle, createdVia: r.CreatedVia,
+			created: r.Created, idea: upTo(r.Idea, cutoff), retired: upTo(r.Retired, cutoff),
+		}
+		for i, repo := range r.Repositories {
+			patterns := slices.Concat(r.Paths[i], r.SharedPaths[i])
+			if len(r.Paths[i]) == 0 {
+				patterns = nil
+			}
+			slices.Sort(patterns)
+			s.parts = append(s.parts, servicePart{repository: repo, patterns: slices.Compact(patterns)})
+		}
+		d.services[s.id] = s
+		for _, a := range s.aliases {
+			if _, taken := d.alias[a]; !taken {
+				d.alias[a] = s.id
+			}
+		}
+	}
+	for id := range d.services {
+		delete(d.alias, id)
+	}
+	return nil
+}
+
+func (d *directory) loadOwners(ctx context.Context, st *store.Store) error {
+	var rows []struct {
+		Service string `ch:"service"`
+		Team    string `ch:"team"`
+		Since   int64  `ch:"since"`
+		Until   int64  `ch:"until"`
+	}
+	if err := st.Select(ctx, &rows, query("ownership"), nil); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		o := owner{team: r.Team, since: r.Since, till: r.Until}
+		if r.Until == attribution.Absent {
+			o.till = math.MaxInt64
+		}
+		id := d.canonical(r.Service)
+		d.owners[id] = append(d.owners[id], o)
+	}
+	return nil
+}
+
+func (d *directory) loadPeople(ctx context.Context, st *store.Store) error {
+	var rows []struct {
+		ID      string   `ch:"id"`
+		Aliases []string `ch:"aliases"`
+		Bot     bool     `ch:"bot"`
+	}
+	if err := st.Select(ctx, &rows, query("people"), nil); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for _, a := range r.Aliases {
+			d.people[strings.ToLower(a)] = person{r.ID, r.Bot}
+		}
+	}
+	for _, r := range rows {
+		d.people[strings.ToLower(r.ID)] = person{r.ID, r.Bot}
+	}
+	return nil
+}
+
+// canonical is the stable id behind a service's name.
+func (d *directory) canonical(name string) string {
+	if id, ok := d.alias[name]; ok {
+		return id
+	}
+	return name
+}
+
+// service is what the catalogue says, or a blank for a service known by its deployments alone.
+func (d *directory) service(id string) *service {
+	if s, ok := d.services[id]; ok {
+		return s
+	}
+	return &service{id: id, lifecycle: "production", created: attribution.Absent, idea: attribution.Absent, retired: attribution.Absent}
+}
+
+// names are all the names under which facts about a service may have been told.
+func (d *directory) names(id string) []string {
+	return append([]string{id}, slices.DeleteFunc(slices.Clone(d.service(id).aliases), func(a string) bool { return d.canonical(a) != id })...)
+}
+
+// teams are the owners of a service at an instant, sorted.
+func (d *directory) teams(id string, at int64) []string {
+	teams := []string{}
+	for _, o := range d.owners[id] {
+		if o.since <= at && at < o.till && !slices.Contains(teams, o.team) {
+			teams = append(teams, o.team)
+		}
+	}
+	slices.Sort(teams)
+	return teams
+}
+
+// firstTeams are the owners at an instant or, where nobody owned the service then, its first owners after it.
+func (d *directory) firstTeams(id string, at int64) []string {
+	if teams := d.teams(id, at); len(teams) > 0 {
+		return teams
+	}
+	first := int64(math.MaxInt64)
+	for _, o := range d.owners[id] {
+		if o.since > at {
+			first = min(first, o.since)
+		}
+	}
+	if first == math.MaxInt64 {
+		return []string{}
+	}
+	return d.teams(id, first)
+}
+
+func (d *directory) author(name string) (string, bool) {
+	if p, ok := d.people[strings.ToLower(name)]; ok {
+		return p.id, p.bot
+	}
+	return name, false
+}
+
+// upTo is t, or Absent when t is not known yet at the cutoff.
+func upTo(t, cutoff int64) int64 {
+	if t > cutoff {
+		return attribution.Absent
+	}
+	return t
+}
+
+// Service finds a service by id or alias among all that facts name.
+func (d *Deriver) Service(ctx context.Context, name string) (id string, ok bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.know(ctx); err != nil {
+		return "", false, err
+	}
+	id = d.directory.canonical(name)
+	if _, ok := d.directory.services[id]; ok {
+		return id, true, nil
+	}
+	var n uint64
+	err = d.st.QueryRow(ctx, query("mentions_of_service"), store.Params{"service": id}).Scan(&n)
+	return id, n > 0, err
+}
+
+// Teams are a team and the teams below it.
+func (d *Deriver) Teams(ctx context.Context, team string) (teams []string, ok bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.know(ctx); err != nil {
+		return nil, false, err
+	}
+	teams, known := []string{team}, d.directory.teamNames[team]
+	for i := 0; i < len(teams); i++ {
+		for _, child := range d.directory.children[teams[i]] {
+			if !slices.Contains(teams, child) {
+				teams = append(teams, child)
+			}
+		}
+	}
+	return teams, known, nil
+}
+
+// Owned are the services that any of the teams owned at any time, sorted.
+func (d *Deriver) Owned(ctx context.Context, teams []string) ([]string, error) {
+	spans, err := d.Ownership(ctx, teams)
+	return slices.Sorted(maps.Keys(spans)), err
+}
+
+// Span is a stretch of time [From, To).
+type Span struct{ From, To time.Time }
+
+// forever is the end of a stretch that goes on.
+func forever() time.Time { return time.UnixMilli(1 << 52).UTC() }
+
+// Ownership are the stretches during which any of the teams owned each service.
+func (d *Deriver) Ownership(ctx context.Context, teams []string) (map[string][]Span, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.know(ctx); err != nil {
+		return nil, err
+	}
+	spans := map[string][]Span{}
+	for service, owners := range d.directory.owners {
+		for _, o := range owners {
+			if slices.Contains(teams, o.team) {
+				s := Span{From: instant(o.since), To: forever()}
+				if o.till != math.MaxInt64 {
+					s.To = instant(o.till)
+				}
+				spans[service] = append(spans[service], s)
+			}
+		}
+	}
+	return spans, nil
+}
+
+// OwnersAt are the teams that owned a service at an instant.
+func (d *Deriver) OwnersAt(ctx context.Context, service string, at time.Time) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.know(ctx); err != nil {
+		return nil, err
+	}
+	return d.directory.teams(d.directory.canonical(service), at.UnixMilli()), nil
+}
+
+func (d *Deriver) know(ctx context.Context) error {
+	if d.directory != nil {
+		return nil
+	}
+	dir, err := loadDirectory(ctx, d.st, d.cutoff())
+	if err == nil {
+		d.directory = dir
+	}
+	return err
+}
+
+func (d *directory) loadTeams(ctx context.Context, st *store.Store) error {
+	var rows []struct {
+		ID     string `ch:"id"`
+		Parent string `ch:"parent"`
+	}
+	if err := st.Select(ctx, &rows, query("teams"), nil); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		d.teamNames[r.ID] = true
+		if r.Parent != "" {
+			d.teamNames[r.Parent] = true
+			d.children[r.Parent] = append(d.children[r.Parent], r.ID)
+		}
+	}
+	for _, owners := range d.owners {
+		for _, o := range owners {
+			d.teamNames[o.team] = true
+		}
+	}
+	return nil
+}

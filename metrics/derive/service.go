@@ -1,0 +1,430 @@
+package derive
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cairn/internal/store"
+	"cairn/metrics/attribution"
+)
+
+// run is a deployment run with what only its row needs.
+type run struct {
+	attribution.Run
+	name   string // the id as told
+	source string
+	at     int64 // when it ended, or the best that is known
+	line   string
+	hash   uint64
+}
+
+// Production names the line of all environments of the production tier.
+const Production = "production"
+
+// lineName is the line of runs that an environment belongs to.
+func lineName(environment, tier string) string {
+	if tier == Production {
+		return Production
+	}
+	name := strings.ToLower(environment)
+	if name == Production {
+		return tier
+	}
+	return name
+}
+
+func (d *Deriver) loadRuns(ctx context.Context, names []string) ([]run, error) {
+	var rows []struct {
+		ID                  string   `ch:"id"`
+		Attempt             int64    `ch:"attempt"`
+		Source              string   `ch:"source"`
+		Environment         string   `ch:"environment"`
+		Tier                string   `ch:"tier"`
+		Target              string   `ch:"target"`
+		Status              string   `ch:"status"`
+		Created             int64    `ch:"created"`
+		Started             int64    `ch:"started"`
+		Finished            int64    `ch:"finished"`
+		Updated             int64    `ch:"updated"`
+		Repositories        []string `ch:"repositories"`
+		SHAs                []string `ch:"shas"`
+		PreviousSHAs        []string `ch:"previous_shas"`
+		VersionName         string   `ch:"version_name"`
+		Artifact            string   `ch:"artifact"`
+		Rollback            bool     `ch:"rollback"`
+		Hotfix              bool     `ch:"hotfix"`
+		Unplanned           bool     `ch:"unplanned"`
+		Remediates          []string `ch:"remediates"`
+		RemediatesIncidents []string `ch:"remediates_incidents"`
+		Verdict             int8     `ch:"verdict"`
+		Way                 string   `ch:"way"`
+		URL                 string   `ch:"url"`
+		Version             uint64   `ch:"version"`
+	}
+	if err := d.st.Select(ctx, &rows, query("runs"), store.Params{"services": names}); err != nil {
+		return nil, err
+	}
+	type identity struct {
+		source, id string
+		attempt    int64
+	}
+	latest := map[identity]int{}
+	sources := map[string]string{}
+	ambiguous := map[string]bool{}
+	for i, r := range rows {
+		k := identity{r.Source, r.ID, r.Attempt}
+		if j, ok := latest[k]; !ok || rows[j].Version <= r.Version {
+			latest[k] = i
+		}
+		if s, ok := sources[r.ID]; ok && s != r.Source {
+			ambiguous[r.ID] = true
+		}
+		sources[r.ID] = r.Source
+	}
+	var runs []run
+	for i, r := range rows {
+		if latest[identity{r.Source, r.ID, r.Attempt}] != i {
+			continue
+		}
+		id := r.ID
+		if ambiguous[id] {
+			id = r.Source + ":" + id
+		}
+		if r.Attempt > 1 {
+			id += "#" + strconv.FormatInt(r.Attempt, 10)
+		}
+		target := r.Environment
+		if r.Target != "" {
+			target += "/" + r.Target
+		}
+		x := run{name: r.ID, source: r.Source, line: lineName(r.Environment, r.Tier), Run: attribution.Run{
+			ID: id, Environment: r.Environment, Target: target, Status: r.Status, StartedAt: r.Started, FinishedAt: r.Finished,
+			Artifact: r.Artifact, VersionName: r.VersionName, Rollback: r.Rollback, Hotfix: r.Hotfix, Unplanned: r.Unplanned,
+			Remediates: r.Remediates, RemediatesIncidents: r.RemediatesIncidents, Way: r.Way, URL: r.URL,
+		}}
+		for n := range r.Repositories {
+			x.Revisions = append(x.Revisions, attribution.Revision{Repository: r.Repositories[n], SHA: r.SHAs[n], PreviousSHA: r.PreviousSHAs[n]})
+		}
+		if r.Verdict >= 0 {
+			failed := r.Verdict == 1
+			x.Run.Verdict = &failed
+		}
+		for _, t := range []int64{r.Finished, r.Started, r.Created, r.Updated} {
+			if x.at = t; t != attribution.Absent {
+				break
+			}
+		}
+		if x.at > d.cutoff() {
+			if r.Started > d.cutoff() || r.Finished == attribution.Absent || r.Started == attribution.Absent {
+				continue
+			}
+			x.Status, x.FinishedAt, x.at = "in_progress", attribution.Absent, r.Started
+		}
+		x.hash = maphash.Comparable(d.seed, fmt.Sprintf("%v %v", x.Run, x.Run.Verdict != nil && *x.Run.Verdict))
+		runs = append(runs, x)
+	}
+	resolveReferences(runs)
+	return runs, nil
+}
+
+// resolveReferences turns the ids by which runs name each other into the ids of runs: an id without an attempt
+// means the last attempt that succeeded, or else the last.
+func resolveReferences(runs []run) {
+	r := newReferences(runs)
+	for i := range runs {
+		for n, id := range runs[i].Remediates {
+			runs[i].Remediates[n] = r.resolve(id)
+		}
+	}
+}
+
+// references leads from the ids by which facts name a run to the run's own id.
+type references map[string]string
+
+func newReferences(runs []run) references {
+	r := references{}
+	best := map[string]*run{}
+	for i := range runs {
+		x := &runs[i]
+		names := []string{x.name}
+		if x.source != "" {
+			names = append(names, x.source+":"+x.name)
+		}
+		for _, name := range names {
+			if b := best[name]; b == nil || x.Status == attribution.Succeeded || b.Status != attribution.Succeeded {
+				best[name] = x
+			}
+		}
+	}
+	for name, x := range best {
+		r[name] = x.ID
+	}
+	for _, x := range runs {
+		if x.ID != x.name {
+			r[x.ID] = x.ID
+		}
+	}
+	return r
+}
+
+func (r references) resolve(id string) string {
+	if to, ok := r[id]; ok {
+		return to
+	}
+	return id
+}
+
+// incident is an incident with what only its row needs.
+type incident struct {
+	attribution.Incident
+	title, severity, cause, url string
+}
+
+func (d *Deriver) loadIncidents(ctx context.Context, names []string, refs references) ([]incident, error) {
+	var rows []struct {
+		ID       string `ch:"id"`
+		Source   string `ch:"source"`
+		Title    string `ch:"title"`
+		Severity string `ch:"severity"`
+		Started  int64  `ch:"started"`
+		Restored int64  `ch:"restored"`
+		Resolved int64  `ch:"resolved"`
+		Cause    string `ch:"cause"`
+		CausedBy string `ch:"caused_by_deployment"`
+		URL      string `ch:"url"`
+	}
+	if err := d.st.Select(ctx, &rows, query("incidents"), store.Params{"services": names}); err != nil {
+		return nil, err
+	}
+	seen := map[string]string{}
+	var incidents []incident
+	for _, r := range rows {
+		if r.Started > d.cutoff() {
+			continue
+		}
+		id := r.ID
+		if s, ok := seen[id]; ok && s != r.Source {
+			id = r.Source + ":" + id
+		}
+		seen[r.ID] = r.Source
+		by := r.CausedBy
+		if by != "" {
+			by = refs.resolve(by)
+		}
+		incidents = append(incidents, incident{
+			Incident: attribution.Incident{
+				ID: id, StartedAt: r.Started, RestoredAt: upTo(r.Restored, d.cutoff()), ResolvedAt: upTo(r.Resolved, d.cutoff()),
+				External: r.Cause == "external", CausedBy: by,
+			},
+			title: r.Title, severity: r.Severity, cause: r.Cause, url: r.URL,
+		})
+	}
+	return incidents, nil
+}
+
+// serviceState is what is kept of a service between derivations, so that only what changed is derived again.
+type serviceState struct {
+	lines     map[string]*lineState
+	config    string // the service's parts and what else its lines were built with
+	incidents uint64 // hash of the rows written
+	service   uint64
+}
+
+// lineState is a line with the hashes of what was applied and written.
+type lineState struct {
+	line      *attribution.Line
+	applied   []uint64          // hashes of the runs in the line
+	written   map[rowKey]uint64 // rows of deployments, by hash
+	others    map[rowKey]uint64 // rows of runs that are not in the line, by hash
+	waiting   uint64            // hash of the rows of waiting changes
+	touched   map[string]int    // repository -> how many of its touched commits were looked at
+	revisions map[string]int    // repository -> its revision when the line was built
+	sink      *rows             // where the line reports to
+}
+
+// rowKey identifies a row within a line.
+type rowKey struct {
+	at int64
+	id string
+}
+
+// derive brings one service's rows up to date.
+func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
+	dir := d.directory
+	svc := dir.service(id)
+	names := dir.names(id)
+	runs, err := d.loadRuns(ctx, names)
+	if err != nil {
+		return err
+	}
+	incidents, err := d.loadIncidents(ctx, names, newReferences(runs))
+	if err != nil {
+		return err
+	}
+	repos, err := d.repositoriesOf(ctx, svc, runs)
+	if err != nil {
+		return err
+	}
+	first := firstProduction(runs)
+	keep := svc.created != attribution.Absent && first != nil && first.FinishedAt >= svc.created
+	config := fmt.Sprint(svc.parts, svc.created, keep, d.peopleEpoch)
+	st := d.states[id]
+	if st == nil || st.config != config {
+		st = &serviceState{lines: map[string]*lineState{}, config: config}
+		d.states[id] = st
+		out.forgetService(id)
+	}
+	byLine := map[string][]run{}
+	for _, r := range runs {
+		byLine[r.line] = append(byLine[r.line], r)
+	}
+	for name := range st.lines {
+		if _, ok := byLine[name]; !ok {
+			byLine[name] = nil
+		}
+	}
+	var production attribution.Assessment
+	production.Links = make([]attribution.Link, len(incidents))
+	for i := range production.Links {
+		production.Links[i].Deployment = -1
+	}
+	for name, lineRuns := range byLine {
+		a := d.deriveLine(svc, st, name, lineRuns, incidents, repos, keep, out)
+		if name == Production {
+			production = a
+		}
+	}
+	d.writeIncidents(svc, st, incidents, production, out)
+	return d.writeService(ctx, svc, st, repos, first, len(runs)+len(incidents) > 0, out)
+}
+
+func firstProduction(runs []run) *run {
+	var first *run
+	for i := range runs {
+		r := &runs[i]
+		if r.line == Production && r.Status == attribution.Succeeded &&
+			(first == nil || r.FinishedAt < first.FinishedAt || r.FinishedAt == first.FinishedAt && r.ID < first.ID) {
+			first = r
+		}
+	}
+	return first
+}
+
+func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs []run, incidents []incident, repos map[string]*repository, keep bool, out *rows) attribution.Assessment {
+	var live, others []run
+	for _, r := range runs {
+		if r.Status == attribution.Succeeded && r.FinishedAt != attribution.Absent {
+			live = append(live, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	slices.SortFunc(live, func(a, b run) int {
+		return cmp.Or(cmp.Compare(a.FinishedAt, b.FinishedAt), strings.Compare(a.ID, b.ID))
+	})
+	ls := st.lines[name]
+	from, cut := 0, int64(math.MaxInt64)
+	if ls != nil && !ls.revised(repos) && !ls.line.Stale() {
+		from = ls.firstChange(live, repos)
+		if old := ls.line.Runs(); from < len(old) {
+			for from > 0 && old[from-1].FinishedAt == old[from].FinishedAt {
+				from--
+			}
+			cut = old[from].FinishedAt
+			out.forget(svc.id, name, cut)
+			ls.line.Rewind(from)
+		}
+	} else {
+		if ls != nil {
+			out.forget(svc.id, name, attribution.Absent)
+		}
+		cut = attribution.Absent
+		ls = d.newLine(svc, name, keep, repos)
+		st.lines[name] = ls
+	}
+	ls.sink = out
+	ls.applied = ls.applied[:from]
+	for _, r := range live[from:] {
+		ls.line.Append(r.Run)
+		ls.applied = append(ls.applied, r.hash)
+	}
+	ls.remember(repos)
+	var failed []attribution.Run
+	for _, r := range others {
+		if r.Status == attribution.Failed && r.FinishedAt != attribution.Absent {
+			failed = append(failed, r.Run)
+		}
+	}
+	var asked []attribution.Incident
+	if name == Production {
+		for _, i := range incidents {
+			asked = append(asked, i.Incident)
+		}
+	}
+	a := ls.line.Assess(asked, failed)
+	w := lineWriter{d: d, svc: svc, name: name, ls: ls, out: out, cut: cut}
+	w.runs(from, others)
+	w.deployments(&a)
+	w.waiting(repos)
+	return a
+}
+
+// revised tells whether a commit was told anew in other words since the line was built.
+func (ls *lineState) revised(repos map[string]*repository) bool {
+	for id, r := range repos {
+		if seen, ok := ls.revisions[id]; ok && seen != r.revision {
+			return true
+		}
+	}
+	return false
+}
+
+// firstChange is the first place in the line from which things may have come out differently: where the runs differ
+// from those applied, or where a change request shipped that was told, or told anew, since.
+func (ls *lineState) firstChange(live []run, repos map[string]*repository) int {
+	from := 0
+	for from < len(live) && from < len(ls.applied) && live[from].hash == ls.applied[from] {
+		from++
+	}
+	for id, r := range repos {
+		for _, sha := range r.touched[min(ls.touched[id], len(r.touched)):] {
+			if run, shipped := ls.line.ShippedBy(id, sha); shipped {
+				from = min(from, run)
+			}
+		}
+	}
+	return from
+}
+
+// remember notes how much of the repositories' news the line has seen.
+func (ls *lineState) remember(repos map[string]*repository) {
+	for id, r := range repos {
+		ls.touched[id] = len(r.touched)
+		ls.revisions[id] = r.revision
+	}
+}
+
+func (d *Deriver) newLine(svc *service, name string, keep bool, repos map[string]*repository) *lineState {
+	ls := &lineState{written: map[rowKey]uint64{}, others: map[rowKey]uint64{}, touched: map[string]int{}, revisions: map[string]int{}}
+	var parts []attribution.Part
+	for _, p := range svc.parts {
+		parts = append(parts, attribution.Part{Repository: p.repository, Match: repos[p.repository].match(p.patterns)})
+	}
+	ls.line = attribution.NewLine(attribution.Config{
+		Settings: d.cfg.attribution(), Author: d.directory.author, Parts: parts, KeepBaseline: keep,
+		Repository: func(id string) *attribution.Repository { return &repos[id].Repository },
+		Deliver: func(c *attribution.Change) {
+			ls.sink.changes.add(name, svc.id, d.directory.teams(svc.id, c.DeployedAt), c)
+		},
+		Commit: func(c *attribution.ShippedCommit) {
+			ls.sink.commits.add(name, svc.id, d.directory.teams(svc.id, c.DeployedAt), c)
+		},
+	})
+	return ls
+}

@@ -1,0 +1,3 @@
+-- Which services were deployed from which repositories?
+SELECT DISTINCT toString(service) AS service, arrayJoin(revisions.repository) AS repository
+FROM deployments

@@ -1,0 +1,323 @@
+// Package metrics says what the facts mean: it is the one place where a metric is computed, for the terminal, the API,
+// dashboards, exports and mails alike. Attribution (the packages below) has put the facts in order; a metric here is a
+// row in a table and a SQL file that answers its question. Nothing is shown without its sample size, and no data is
+// null, never 0.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"cairn/internal/fault"
+	"cairn/internal/store"
+	"cairn/metrics/derive"
+)
+
+// Config holds the parameters of the definitions.
+type Config struct {
+	Attribution     derive.Config `yaml:"attribution"`
+	IncludeBots     bool          `yaml:"include_bots_in_lead_time"`
+	FirstDeployment string        `yaml:"time_to_first_deployment_start"` // created_at or idea_at
+	TrackingSince   time.Time     `yaml:"tracking_since"`
+	AnonymityK      int           `yaml:"anonymity_k"`
+	SignalTTL       time.Duration `yaml:"adoption_signal_ttl"`
+	TeamThreshold   float64       `yaml:"team_adoption_threshold"`
+	Capabilities    []string      `yaml:"capabilities"`
+	CatchUpPatience time.Duration `yaml:"catch_up_patience"`
+}
+
+// DefaultConfig returns the parameters of the published definitions.
+func DefaultConfig() Config {
+	return Config{
+		Attribution:     derive.DefaultConfig(),
+		FirstDeployment: "created_at",
+		AnonymityK:      5,
+		SignalTTL:       30 * 24 * time.Hour,
+		TeamThreshold:   0.5,
+		Capabilities:    []string{"catalogue", "provisioning", "cicd", "observability", "docs"},
+		CatchUpPatience: time.Minute,
+	}
+}
+
+// leastK is the smallest group that is ever shown, whatever the configuration says.
+const leastK = 3
+
+// Validate names the first parameter that cannot be.
+func (c *Config) Validate() error {
+	switch {
+	case c.FirstDeployment != "created_at" && c.FirstDeployment != "idea_at":
+		return fault.New(fault.Invalid, "time_to_first_deployment_start is %q: expected created_at or idea_at", c.FirstDeployment)
+	case c.AnonymityK < leastK:
+		return fault.New(fault.Invalid, "anonymity_k is %d: expected %d or more", c.AnonymityK, leastK)
+	case c.SignalTTL <= 0:
+		return fault.New(fault.Invalid, "adoption_signal_ttl is %s: expected a duration above 0", c.SignalTTL)
+	case c.TeamThreshold <= 0 || c.TeamThreshold > 1:
+		return fault.New(fault.Invalid, "team_adoption_threshold is %v: expected a share above 0, up to 1", c.TeamThreshold)
+	}
+	if err := c.Attribution.Validate(); err != nil {
+		return fault.Wrap(fault.Invalid, err, "attribution")
+	}
+	return nil
+}
+
+// Engine answers requests for metrics.
+type Engine struct {
+	cfg     Config
+	st      *store.Store
+	derive  *derive.Deriver
+	now     func() time.Time
+	queries queries
+	list    []Definition
+}
+
+// New returns an engine over a store. now is the clock.
+func New(cfg Config, st *store.Store, now func() time.Time, log *slog.Logger) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	d, err := derive.New(cfg.Attribution, st, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue()}, nil
+}
+
+// Run keeps attribution up to date until ctx ends: whenever wake receives, and now and then besides.
+func (e *Engine) Run(ctx context.Context, wake <-chan struct{}) error {
+	return e.derive.Run(ctx, wake, 30*time.Second)
+}
+
+// CatchUp takes everything into the numbers that was stored before the call.
+func (e *Engine) CatchUp(ctx context.Context) error { return e.derive.CatchUp(ctx) }
+
+// Rebuild derives everything anew from the facts.
+func (e *Engine) Rebuild(ctx context.Context) error {
+	e.derive.Forget()
+	return e.derive.CatchUp(ctx)
+}
+
+// Catalogue lists the metrics.
+func (e *Engine) Catalogue() []Definition { return slices.Clone(e.list) }
+
+// Find gives a metric's definition. Errors are fault.NotFound and name the nearest metrics.
+func (e *Engine) Find(id string) (Definition, error) {
+	for _, d := range e.list {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return Definition{}, fault.New(fault.NotFound, "there is no metric %q; there are: %s", id, strings.Join(e.names(), ", "))
+}
+
+func (e *Engine) names() []string {
+	var ids []string
+	for _, d := range e.list {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+// question is a request with everything resolved that its queries need.
+type question struct {
+	Request
+	ctx      context.Context
+	def      Definition
+	teams    []string // in scope, those below the asked one included
+	services []string // that a scope can be about; nil for any
+	bots     bool
+	quiet    bool // no previous window
+}
+
+// Query answers a request. It brings attribution up to date first. Errors are fault.Invalid for what makes no sense
+// and fault.NotFound for metrics, services and teams that do not exist.
+func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
+	q, stale, err := e.ask(ctx, r)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := q.def.answer(e, q)
+	if err != nil {
+		return Result{}, fmt.Errorf("metrics.Query(%q): %w", r.Metric, err)
+	}
+	e.frame(q, &res)
+	if stale {
+		res.Flags = append(res.Flags, FlagCatchingUp)
+	}
+	if !q.NoPrevious {
+		before := *q
+		before.Window, before.Bucket, before.NoPrevious = q.Window.Previous(), Whole, true
+		prev, err := q.def.answer(e, &before)
+		if err != nil {
+			return Result{}, fmt.Errorf("metrics.Query(%q), window before: %w", r.Metric, err)
+		}
+		res.Previous = &Previous{Window: before.Window.JSON(), Value: prev.Value, N: prev.N, Interval: prev.Interval}
+	}
+	return res, nil
+}
+
+// ask resolves a request.
+func (e *Engine) ask(ctx context.Context, r Request) (q *question, stale bool, err error) {
+	def, err := e.Find(r.Metric)
+	if err != nil {
+		return nil, false, err
+	}
+	if r.Window.Zone == nil || !r.Window.From.Before(r.Window.To) {
+		return nil, false, fault.New(fault.Invalid, "a window with from before to was expected")
+	}
+	if r.Statistic == "" && len(def.Statistics) > 0 {
+		r.Statistic = def.Statistics[0]
+	}
+	if r.Statistic != "" && !slices.Contains(def.Statistics, r.Statistic) {
+		if len(def.Statistics) == 0 {
+			return nil, false, fault.New(fault.Invalid, "%s has no statistics to choose from; %q was asked for", def.ID, r.Statistic)
+		}
+		return nil, false, fault.New(fault.Invalid, "statistic is %q: %s has %s", r.Statistic, def.ID, strings.Join(def.Statistics, ", "))
+	}
+	if r.Environment == "" {
+		r.Environment = derive.Production
+	}
+	if r.AsOf.IsZero() {
+		r.AsOf = e.now().UTC().Truncate(time.Millisecond)
+	}
+	if stale, err = e.freshen(ctx); err != nil {
+		return nil, false, err
+	}
+	q = &question{Request: r, ctx: ctx, def: def, bots: e.cfg.IncludeBots}
+	if r.IncludeBots != nil {
+		q.bots = *r.IncludeBots
+	}
+	return q, stale, e.resolve(q)
+}
+
+// freshen catches up for as long as the engine's patience lasts.
+func (e *Engine) freshen(ctx context.Context) (stale bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, e.cfg.CatchUpPatience)
+	defer cancel()
+	err = e.derive.CatchUp(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return true, nil
+	}
+	return false, err
+}
+
+// resolve finds the services and teams that a scope is about.
+func (e *Engine) resolve(q *question) error {
+	s := q.Scope
+	set := 0
+	for _, named := range []bool{s.Service != "", s.Team != "", s.Organisation} {
+		if named {
+			set++
+		}
+	}
+	if set > 1 {
+		return fault.New(fault.Invalid, "one of service, team and organisation was expected, not several")
+	}
+	switch {
+	case s.Service != "":
+		id, ok, err := e.derive.Service(q.ctx, s.Service)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.NotFound, "there is no service %q: no catalogue entry, deployment or incident names it", s.Service)
+		}
+		q.Scope.Service, q.services = id, []string{id}
+	case s.Team != "":
+		teams, ok, err := e.derive.Teams(q.ctx, s.Team)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.NotFound, "there is no team %q: neither a team nor an ownership fact names it", s.Team)
+		}
+		q.teams = teams
+		owned, err := e.derive.Owned(q.ctx, teams)
+		if err != nil {
+			return err
+		}
+		q.services = append([]string{}, owned...)
+	default:
+		q.Scope.Organisation = true
+	}
+	return nil
+}
+
+// params are the values that every metric's query may use.
+func (e *Engine) params(q *question) store.Params {
+	services, teams := q.services, q.teams
+	if services == nil {
+		services = []string{}
+	}
+	if teams == nil {
+		teams = []string{}
+	}
+	return store.Params{
+		"environment": q.Environment, "any_service": q.services == nil, "services": services,
+		"any_team": q.teams == nil, "teams": teams, "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
+		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "statistic": q.Statistic, "stage": q.Stage,
+		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
+		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
+	}
+}
+
+func since(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return t.UTC()
+}
+
+// frame fills in what every answer says about itself.
+func (e *Engine) frame(q *question, r *Result) {
+	r.Metric, r.Definition, r.Unit = q.def.ID, q.def.Version, q.def.Unit
+	r.Statistic, r.Scope, r.Window, r.AsOf = q.Statistic, q.Scope, q.Window.JSON(), q.AsOf
+	if r.Bucket = q.Bucket; q.Bucket == Whole {
+		r.Series = []Point{}
+	}
+	if q.Window.To.After(q.AsOf) {
+		r.Flags = append(r.Flags, FlagPartial)
+	}
+	if n, ok := r.N.(int64); ok && q.def.Unit != unitDeployments {
+		if n > 0 && n < 5 {
+			r.Flags = append(r.Flags, FlagLowN)
+		}
+		if q.Statistic == StatisticP90 && n > 0 && n < 10 {
+			r.Flags = append(r.Flags, FlagSmallP90)
+		}
+	}
+	if q.def.shares && q.Window.To.After(q.AsOf.Add(-72*time.Hour)) && q.Window.From.Before(q.AsOf) {
+		r.Flags = append(r.Flags, FlagProvisional)
+	}
+	if r.Flags == nil {
+		r.Flags = []string{}
+	}
+}
+
+// number is a value for JSON: null for none.
+func number(v float64) any {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return v
+}
+
+// spans are the buckets of a question; the whole window as one where it asks for none.
+func (q *question) spans() ([]Span, error) {
+	if q.Bucket == Whole {
+		return []Span{{From: q.Window.From, To: q.Window.To, Key: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)}}, nil
+	}
+	return q.Window.Spans(q.Bucket)
+}
+
+// point starts a bucket's entry in a series.
+func (q *question) point(s Span) Point {
+	return Point{
+		From: local(s.From, q.Window.Zone), To: local(s.To, q.Window.Zone), Label: s.Label,
+		Partial: !s.From.After(q.AsOf) && q.AsOf.Before(s.To),
+	}
+}

@@ -1,0 +1,1 @@
+(SELECT id, arrayJoin(aliases) AS alias FROM services FINAL)

@@ -1,0 +1,1 @@
+({any_service:Bool} OR service IN {services:Array(String)}) AND ({any_team:Bool} OR hasAny(teams, {teams:Array(String)}))

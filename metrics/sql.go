@@ -1,0 +1,44 @@
+package metrics
+
+import (
+	"embed"
+	"io/fs"
+	"regexp"
+	"strings"
+)
+
+//go:embed *.sql fragments/*.sql evidence/*.sql
+var files embed.FS
+
+// queries are the SQL files by path without ending, with the fragments they name (@bucket) put in place. A fragment is
+// fixed text; values are bound by the server.
+type queries map[string]string
+
+var fragmentName = regexp.MustCompile(`@[a-z_]+`)
+
+func loadQueries() queries {
+	q := queries{}
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := files.ReadFile(path)
+		q[strings.TrimSuffix(path, ".sql")] = string(b)
+		return err
+	})
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	for name, text := range q {
+		if !strings.HasPrefix(name, "fragments/") {
+			q[name] = fragmentName.ReplaceAllStringFunc(text, func(f string) string {
+				fragment, ok := q["fragments/"+f[1:]]
+				if !ok {
+					panic("no fragment " + f + " for " + name)
+				}
+				return strings.TrimSpace(fragment)
+			})
+		}
+	}
+	return q
+}
