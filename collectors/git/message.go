@@ -1,0 +1,55 @@
+package git
+
+import (
+	"regexp"
+	"strings"
+)
+
+// subject is the first paragraph of a message on one line, as git shows it, of at most maxSubject characters.
+func subject(message string) string {
+	message = strings.TrimLeft(message, " \t\r\n\v\f")
+	if len(message) > 8*maxSubject {
+		message = message[:8*maxSubject] // a paragraph without end
+	}
+	var lines []string
+	for line := range strings.SplitSeq(message, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			break
+		}
+		lines = append(lines, line)
+	}
+	return strings.TrimRight(clip(strings.Join(lines, " "), maxSubject), " ")
+}
+
+// copied is the line that git cherry-pick -x adds.
+var copied = regexp.MustCompile(`(?m)^[ \t]*\(cherry picked from commit ([0-9a-f]{7,64})\)`)
+
+// cherryPicked returns the sha, perhaps shortened, that the message says this commit is a copy of. A copy of a copy
+// carries the line of each step; the last is the commit it was taken from, which carries the others itself.
+func cherryPicked(message string) string {
+	if !strings.Contains(message, "(cherry picked from commit ") {
+		return ""
+	}
+	all := copied.FindAllStringSubmatch(message, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1][1]
+}
+
+// undone is the line that git revert writes, with or without the words about a merge after the sha.
+var undone = regexp.MustCompile(`(?m)^[ \t]*This reverts commit ([0-9a-f]{7,64})\b`)
+
+// reverted returns the sha, perhaps shortened, that the message says this commit undoes: the first one, since git
+// writes a single one and further ones are quoted with the message of what is undone.
+func reverted(message string) string {
+	if !strings.Contains(message, "This reverts commit ") {
+		return ""
+	}
+	m := undone.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
