@@ -71,3 +71,6 @@ func catalogue() []Definition {
 	}
 	return list
 }
+
+// Definitions lists the metrics.
+func Definitions() []Definition { return catalogue() }

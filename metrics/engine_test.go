@@ -69,3 +69,19 @@ func TestEveryMetricAnswersWithoutData(t *testing.T) {
 		})
 	}
 }
+
+func TestTheDoctorKnowsEveryMetric(t *testing.T) {
+	e := engine(t, "2026-03-01T12:00:00Z")
+	r, err := e.Doctor(context.Background(), "", metrics.Scope{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(r.Metrics), len(e.Catalogue()); got != want {
+		t.Errorf("got %d diagnoses, want %d", got, want)
+	}
+	for _, d := range r.Metrics {
+		if len(d.Steps) == 0 || d.Missing == "" || d.Advice == "" {
+			t.Errorf("%s: with nothing stored got %+v, want a first step without facts and what to do", d.Metric, d)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"cairn/internal/fault"
+	"cairn/metrics"
+)
+
+// Catalogue is the answer of /api/v1/metrics.
+type Catalogue struct {
+	Metrics []metrics.Definition `json:"metrics"`
+}
+
+func (s *Server) catalogue(c echo.Context) error {
+	if err := only(c.QueryParams()); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, Catalogue{Metrics: s.deps.Engine.Catalogue()})
+}
+
+func (s *Server) metric(c echo.Context) error {
+	if err := only(c.QueryParams(), requestNames()...); err != nil {
+		return err
+	}
+	r, err := request(c.Param("id"), c.QueryParams())
+	if err != nil {
+		return err
+	}
+	res, err := s.deps.Engine.Query(c.Request().Context(), r)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, res)
+}
+
+func (s *Server) evidence(c echo.Context) error {
+	if err := only(c.QueryParams(), append(requestNames(), "limit", "offset")...); err != nil {
+		return err
+	}
+	r, err := request(c.Param("id"), c.QueryParams())
+	if err != nil {
+		return err
+	}
+	var page metrics.Page
+	for name, to := range map[string]*int{"limit": &page.Limit, "offset": &page.Offset} {
+		if text := c.QueryParam(name); text != "" {
+			if *to, err = strconv.Atoi(text); err != nil || *to < 0 {
+				return fault.New(fault.Invalid, "%s is %q: expected a whole number", name, text)
+			}
+		}
+	}
+	ev, err := s.deps.Engine.Explain(c.Request().Context(), r, page)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, ev)
+}
+
+func (s *Server) doctor(c echo.Context) error {
+	if err := only(c.QueryParams(), "metric", "service", "team", "environment"); err != nil {
+		return err
+	}
+	scope := metrics.Scope{Service: c.QueryParam("service"), Team: c.QueryParam("team")}
+	report, err := s.deps.Engine.Doctor(c.Request().Context(), c.QueryParam("metric"), scope, c.QueryParam("environment"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, report)
+}
+
+// requestNames are the parameters of a request for a metric.
+func requestNames() []string {
+	return []string{
+		"service", "team", "environment", "from", "to", "bucket", "tz", "statistic", "stage", "capability", "survey", "question",
+		"include_bots", "compare",
+	}
+}
+
+// only refuses parameters that do not exist and those given twice.
+func only(given url.Values, names ...string) error {
+	for name, values := range given {
+		if !slices.Contains(names, name) {
+			return fault.New(fault.Invalid, "there is no parameter %q; there are: %s", name, strings.Join(names, ", "))
+		}
+		if len(values) > 1 {
+			return fault.New(fault.Invalid, "the parameter %q is given %d times", name, len(values))
+		}
+	}
+	return nil
+}
+
+// defaultWindow is how long a window is whose beginning is not given.
+const defaultWindow = 28
+
+// request reads what is asked of a metric. Without from and to it is the last four weeks, today included.
+func request(id string, p url.Values) (metrics.Request, error) {
+	r := metrics.Request{
+		Metric: id, Scope: metrics.Scope{Service: p.Get("service"), Team: p.Get("team")}, Environment: p.Get("environment"),
+		Statistic: p.Get("statistic"), Stage: p.Get("stage"), Capability: p.Get("capability"), Survey: p.Get("survey"), Question: p.Get("question"),
+	}
+	zone, err := metrics.ParseZone(p.Get("tz"))
+	if err != nil {
+		return r, err
+	}
+	from, to := p.Get("from"), p.Get("to")
+	if to == "" {
+		to = time.Now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	if from == "" {
+		end, err := time.ParseInLocation(time.DateOnly, to[:min(len(to), len(time.DateOnly))], zone)
+		if err != nil {
+			return r, fault.New(fault.Invalid, "to is %q: expected a date such as 2026-01-31", to)
+		}
+		from = end.AddDate(0, 0, -defaultWindow).Format(time.DateOnly)
+	}
+	if r.Window, err = metrics.ParseWindow(from, to, p.Get("tz")); err != nil {
+		return r, err
+	}
+	if r.Bucket, err = metrics.ParseBucket(p.Get("bucket")); err != nil {
+		return r, err
+	}
+	if r.IncludeBots, err = boolean(p, "include_bots"); err != nil {
+		return r, err
+	}
+	compare, err := boolean(p, "compare")
+	if err != nil {
+		return r, err
+	}
+	r.NoPrevious = compare != nil && !*compare
+	return r, nil
+}
+
+func boolean(p url.Values, name string) (*bool, error) {
+	text := p.Get(name)
+	if text == "" {
+		return nil, nil
+	}
+	v, err := strconv.ParseBool(text)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "%s is %q: expected true or false", name, text)
+	}
+	return &v, nil
+}

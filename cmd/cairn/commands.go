@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/alecthomas/kong"
+)
+
+// Globals are the flags that every command takes.
+type Globals struct {
+	Config   string `help:"Configuration file (default: cairn.yaml, if it is there)." placeholder:"FILE" short:"c"`
+	Data     string `help:"Data folder of the embedded engine (default: ./data)." placeholder:"DIR"`
+	Address  string `help:"ClickHouse server to use instead, clickhouse://user:password@host:9000/database." placeholder:"URL"`
+	Database string `help:"Database (default: that of the address, else cairn)." placeholder:"NAME"`
+	Cluster  string `help:"Name of the ClickHouse cluster to spread over." placeholder:"NAME"`
+	Library  string `help:"Path of the engine library libchdb.so." placeholder:"FILE"`
+	Server   string `help:"A running cairn to talk to, http://host:port. Without it: the one that holds the data folder, if there is one." placeholder:"URL"`
+	Verbose  bool   `help:"Log what is being done." short:"v"`
+}
+
+// commands are all commands.
+type commands struct {
+	Globals
+
+	Serve       serveCommand       `cmd:"" help:"Serve the API on a data folder."`
+	Collect     collectCommand     `cmd:"" help:"Collect facts from a system that teams already run."`
+	Ingest      ingestCommand      `cmd:"" help:"Take in a file of events."`
+	Query       queryCommand       `cmd:"" help:"Ask for a metric."`
+	Explain     explainCommand     `cmd:"" help:"Ask where a number comes from: the facts behind it, and what was left out."`
+	Metrics     metricsCommand     `cmd:"" help:"List the metrics."`
+	Doctor      doctorCommand      `cmd:"" help:"Ask why a number is missing: what is left at each step from fact to number."`
+	Conformance conformanceCommand `cmd:"" help:"Check the metrics against worked cases."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(k *kong.Kong) error {
+	_, err := k.Stdout.Write([]byte("cairn " + version + "\n"))
+	return err
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"cairn/ingest"
+	"cairn/internal/progress"
+)
+
+type ingestCommand struct {
+	File string `arg:"" help:"File of events: a JSON object, an array, or one object a line; packed with gzip or zstd or not; '-' is standard input."`
+}
+
+// Run checks the whole file and then sends it.
+func (c *ingestCommand) Run(ctx context.Context, w *world, g *Globals) error {
+	conn, err := g.connect(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	meter := progress.New(w.stderr, w.progress())
+	n, err := ingest.File(ctx, c.File, w.stdin, ingest.Client{HTTP: conn.http, Base: conn.base}, func(p ingest.Progress) {
+		if p.Total == 0 {
+			meter.Report(progress.State{Stage: "events checked", Done: int64(p.Checked)})
+		} else {
+			meter.Report(progress.State{Stage: "events stored", Done: int64(p.Sent), Total: int64(p.Total)})
+		}
+	})
+	meter.Close()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stdout, "%s stored.\n", counted(int64(n), "event"))
+	return nil
+}

@@ -1,0 +1,115 @@
+// Command cairn tells an organisation whether its internal developer platform works: it collects what happened, keeps
+// it, and says what the numbers are and where each comes from.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"cairn/internal/fault"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	w := world{args: os.Args[1:], getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: os.Stderr}
+	code := run(ctx, w)
+	stop()
+	os.Exit(code)
+}
+
+// world is all that the program touches of the process it runs in.
+type world struct {
+	args           []string
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       *os.File // where progress is shown; nil for nowhere
+}
+
+// exited carries the exit code of a help text or a version out of the parser.
+type exited int
+
+// run is the program. It returns the exit code: 0, or that of the kind of fault.
+func run(ctx context.Context, w world) (code int) {
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("cairn"),
+		kong.Description("Does the internal developer platform work? cairn collects what happened, computes the DORA and platform metrics, and explains every number."),
+		kong.Writers(w.stdout, w.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Vars{"version": version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Resolvers(environment(w.getenv)),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&w, &c.Globals),
+	)
+	if err != nil {
+		return report(w, err)
+	}
+	args := w.args
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return report(w, fault.New(fault.Invalid, "%s; cairn %s --help lists what there is", err, strings.Join(commandOf(args), " ")))
+	}
+	err = k.Run()
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return report(w, fault.New(fault.Unavailable, "stopped"))
+	}
+	return report(w, err)
+}
+
+// commandOf are the words in front of the first flag.
+func commandOf(args []string) []string {
+	for i, a := range args {
+		if strings.HasPrefix(a, "-") || i == 1 {
+			return args[:i]
+		}
+	}
+	return args
+}
+
+func report(w world, err error) int {
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, errQuiet) {
+		fmt.Fprintln(w.stderr, "cairn:", err)
+	}
+	return fault.KindOf(err).ExitCode()
+}
+
+// errQuiet is an error about which everything has been said.
+var errQuiet = errors.New("said already")
+
+// environment takes flags that are not given from CAIRN_… variables: --data from CAIRN_DATA.
+func environment(getenv func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if flag.Name == "help" {
+			return nil, nil
+		}
+		v := getenv("CAIRN_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_")))
+		if v == "" {
+			return nil, nil
+		}
+		return v, nil
+	})
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cairn/api"
+	"cairn/ingest"
+	"cairn/internal/fault"
+	"cairn/internal/store"
+	"cairn/metrics"
+)
+
+// program is everything wired together.
+type program struct {
+	store    *store.Store
+	engine   *metrics.Engine
+	api      http.Handler
+	wake     chan struct{}
+	instance string
+}
+
+// open builds the program on its store.
+func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
+	st, err := store.New(cfg.Store.store())
+	if err != nil {
+		return nil, err
+	}
+	in, err := ingest.New(cfg.Ingest, st)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := metrics.New(cfg.Metrics, st, time.Now, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Open(ctx); err != nil {
+		return nil, err
+	}
+	p := &program{store: st, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
+	in.Touched = func(map[string]int) {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+	p.api = api.New(api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version})
+	return p, nil
+}
+
+func (p *program) close() error { return p.store.Close() }
+
+type serveCommand struct {
+	Listen string `help:"Address to listen on (default: 127.0.0.1:8080)." placeholder:"HOST:PORT"`
+}
+
+// Run serves until ctx ends.
+func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error) {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	if s.Listen != "" {
+		cfg.Listen = s.Listen
+	}
+	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if g.Verbose {
+		log = g.logger(w)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Conflict, err, "cairn cannot listen on %s", cfg.Listen)
+	}
+	defer listener.Close()
+	p, err := open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	address := "http://" + listener.Addr().String()
+	if cfg.Store.Address == "" {
+		if err := hang(cfg.Store.Data, doorplate{URL: reachable(listener.Addr()), Instance: p.instance}); err != nil {
+			return err
+		}
+		defer os.Remove(doorplatePath(cfg.Store.Data))
+	}
+	server := &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	fmt.Fprintf(w.stdout, "cairn serves %s on %s\n", where(cfg.Store), address)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.engine.Run(ctx, p.wake) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		return server.Shutdown(ending)
+	})
+	return group.Wait()
+}
+
+func where(s StoreConfig) string {
+	if s.Address != "" {
+		return "a ClickHouse server"
+	}
+	return s.Data
+}
+
+// reachable is the address under which this machine reaches a listener, which may listen everywhere.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// hang writes the doorplate of a data folder.
+func hang(data string, d doorplate) error {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(doorplatePath(data), append(text, '\n'), 0o600); err != nil {
+		return fault.Wrap(fault.Denied, err, "the data folder")
+	}
+	return nil
+}
