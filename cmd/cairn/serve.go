@@ -54,6 +54,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 		default:
 		}
 	}
+	in.Failed = func(r *http.Request, err error) {
+		if !errors.Is(err, context.Canceled) {
+			log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+	}
 	p.api = api.New(api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version})
 	return p, nil
 }

@@ -22,11 +22,12 @@ func TestEachDirectModuleHasALine(t *testing.T) { holds(t, moduleLines) }
 func TestLinksBetweenPagesLead(t *testing.T) { holds(t, deadLinks) }
 
 // metricFiles asks of each metrics/NAME.sql that it opens with a comment that asks a question, that a story
-// metrics/testdata/NAME_*.txt tells what it answers, and that docs/metrics/NAME.md explains it.
+// metrics/testdata/NAME_*.txt tells what it answers, and that docs/metrics/NAME.md explains it. NAME ends at the first
+// dot: lead_time.stage.sql answers a part of lead_time.
 func metricFiles(t *testing.T, tree fs.FS) []string {
 	var wrong []string
 	for _, query := range glob(t, tree, "metrics/*.sql") {
-		name := strings.TrimSuffix(path.Base(query), ".sql")
+		name, _, _ := strings.Cut(path.Base(query), ".")
 		content, _ := read(t, tree, query)
 		opening := ""
 		for line := range strings.Lines(content) {

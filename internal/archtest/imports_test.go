@@ -15,7 +15,7 @@ import (
 // The stages stand in the data's order, collectors → ingest → [store] ← metrics ← api, dashboards, reports: the
 // writing side and the reading side meet in the store alone, and the program's main package ties them together.
 var mayImport = map[string][]string{
-	"collectors": {"internal/event", "internal/fault"},
+	"collectors": {"internal/event", "internal/fault", "internal/progress"},
 	"ingest":     {"internal/event", "internal/fault", "internal/problem", "internal/store"},
 	"metrics":    {"internal/event", "internal/fault", "internal/store"},
 	"api":        {"metrics", "internal/event", "internal/fault", "internal/problem", "internal/store"},
