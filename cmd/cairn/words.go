@@ -121,14 +121,22 @@ func inWords(flag string) string {
 func printParts(w io.Writer, r *metrics.Result) {
 	t := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
 	for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
-		unit := ""
-		if slices.Contains([]string{"p50", "p75", "p90", "oldest_unresolved"}, name) {
-			unit = r.Unit
-		}
-		if strings.HasSuffix(name, "_age") {
-			unit = "hours"
+		unit := unitOf(name, r.Unit)
+		if n, ok := r.Parts[name].(float64); ok && n == 0 && unit == "" {
+			continue // nothing was counted under this name
 		}
 		fmt.Fprintf(t, "  %s\t%s\n", strings.ReplaceAll(name, "_", " "), human(r.Parts[name], unit))
 	}
 	t.Flush()
+}
+
+// unitOf is the unit of a part: that of the value for its other quantiles, hours for ages, none for counts.
+func unitOf(part, unit string) string {
+	switch {
+	case slices.Contains([]string{"p50", "p75", "p90", "oldest_unresolved"}, part):
+		return unit
+	case strings.HasSuffix(part, "_age"):
+		return "hours"
+	}
+	return ""
 }
