@@ -224,13 +224,6 @@ func (e *Engine) leadTime(q *question) (Result, error) {
 	return e.aggregateOf(q, "lead_time")
 }
 
-func (e *Engine) waitingChanges(q *question) (Result, error) {
-	q.Bucket = Whole
-	return e.answer(q, "waiting_changes", e.params(q), func(_ Span, r row, _ bool) (any, any, *[2]float64) {
-		return r.value, r.n, nil
-	})
-}
-
 // lives are the stretches of time during which services in scope were live in an environment, in the scope's hands.
 type lives map[string][]derive.Span
 

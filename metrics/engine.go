@@ -130,7 +130,6 @@ type question struct {
 	teams    []string // in scope, those below the asked one included
 	services []string // that a scope can be about; nil for any
 	bots     bool
-	quiet    bool // no previous window
 }
 
 // Query answers a request. It brings attribution up to date first. Errors are fault.Invalid for what makes no sense

@@ -84,12 +84,9 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 		if q.def.ID == "adoption_new_service_rate" {
 			p["value"] = "created"
 		}
-	case "adoption":
-		p["instants"] = []time.Time{earlier(q.Window.To, q.AsOf).UTC().Truncate(time.Millisecond)}
-		p["capabilities"] = e.cfg.Capabilities
-		if q.Capability != "" {
-			p["capabilities"] = []string{q.Capability}
-		}
+	case "adoption", "waiting":
+		p["instants"] = []time.Time{q.stateAt(Span{From: q.Window.From, To: q.Window.To})}
+		p["capabilities"] = e.capabilities(q)
 	case "people", "answers":
 		ev.Note = "single people are never shown; the counts in the result's parts are all there is to see"
 		return ev, nil

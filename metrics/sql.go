@@ -31,14 +31,19 @@ func loadQueries() queries {
 	}
 	for name, text := range q {
 		if !strings.HasPrefix(name, "fragments/") {
-			q[name] = fragmentName.ReplaceAllStringFunc(text, func(f string) string {
-				fragment, ok := q["fragments/"+f[1:]]
-				if !ok {
-					panic("no fragment " + f + " for " + name)
-				}
-				return strings.TrimSpace(fragment)
-			})
+			q[name] = q.whole(text)
 		}
 	}
 	return q
+}
+
+// whole is a text with its fragments, and those that they name, in place.
+func (q queries) whole(text string) string {
+	return fragmentName.ReplaceAllStringFunc(text, func(f string) string {
+		fragment, ok := q["fragments/"+f[1:]]
+		if !ok {
+			panic("metrics: no fragment " + f)
+		}
+		return q.whole(strings.TrimSpace(fragment))
+	})
 }

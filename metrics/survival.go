@@ -133,7 +133,7 @@ func (e *Engine) newDevelopers(q *question) (Result, error) {
 		}
 		o := survived(q, mine)
 		shown := len(mine) == 0 || len(mine) >= k
-		if q.teams != nil && len(q.teams) == 1 && shown {
+		if len(q.teams) == 1 && shown {
 			shown = !hidden(cellsOfTeams(teams), k)[q.teams[0]]
 		}
 		if len(mine) > 0 && !shown {

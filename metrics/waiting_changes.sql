@@ -1,6 +1,11 @@
--- How many merged changes are not live, and for how long have they waited?
-SELECT toDate32('1970-01-01') AS bucket, toFloat64(count()) AS value, count() AS n,
-       if(n = 0, NULL, quantileExactInclusive(0.5)(toUnixTimestamp64Milli({as_of:DateTime64(3, 'UTC')}) - toUnixTimestamp64Milli(merged_at)) / 3600000) AS median_age,
-       if(n = 0, NULL, max(toUnixTimestamp64Milli({as_of:DateTime64(3, 'UTC')}) - toUnixTimestamp64Milli(merged_at)) / 3600000) AS oldest_age
-FROM waiting_changes FINAL
-WHERE environment = {environment:String} AND @scope AND merged_at <= {as_of:DateTime64(3, 'UTC')} AND (NOT bot OR {include_bots:Bool})
+-- How many merged changes were not live at an instant, and for how long had they waited?
+SELECT t, toFloat64(count()) AS value, count() AS n,
+       quantileExactInclusive(0.5)(waited) / 3600000 AS median_age, max(waited) / 3600000 AS oldest_age
+FROM
+(
+    SELECT arrayJoin(arrayFilter(i -> merged_at <= i AND (deployed_at IS NULL OR deployed_at > i), {instants:Array(DateTime64(3, 'UTC'))})) AS t,
+           toUnixTimestamp64Milli(t) - toUnixTimestamp64Milli(merged_at) AS waited
+    FROM @waiting
+    WHERE NOT bot OR {include_bots:Bool}
+)
+GROUP BY t

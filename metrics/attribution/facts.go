@@ -1,6 +1,9 @@
 package attribution
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Times in this package are milliseconds since 1970 in UTC; Absent is no time.
 const Absent = math.MinInt64
@@ -82,15 +85,12 @@ type Repository struct {
 }
 
 // Index sorts out which commit belongs to which change request: to the one it landed by, then to the one merged
-// first. Call it after Requests or Graph changed.
+// first. Call it after Requests or Graph were replaced or Requests changed.
 func (r *Repository) Index() {
 	r.landed, r.original = map[uint32]int32{}, map[uint32]int32{}
 	claim := func(m map[uint32]int32, sha string, i int) {
-		c, ok := r.Graph.Find(sha)
-		if !ok {
-			return
-		}
-		if o, taken := m[c]; !taken || r.mergedBefore(i, int(o)) {
+		c := r.Graph.intern(sha)
+		if o, taken := m[c]; !taken || r.mergedBefore(int32(i), o) {
 			m[c] = int32(i)
 		}
 	}
@@ -104,36 +104,52 @@ func (r *Repository) Index() {
 	}
 }
 
-// own are the original commits that belong to a change request and to no other; all it names where none does.
-func (r *Repository) own(request int32) []string {
-	var own []string
-	for _, sha := range r.Requests[request].Commits {
-		c, ok := r.Graph.Find(sha)
-		if !ok {
-			own = append(own, sha)
-			continue
-		}
-		i, landed := r.landed[c]
-		if !landed {
-			i = r.original[c]
-		}
-		if i == request {
-			own = append(own, sha)
-		}
+// owner is the change request that a commit belongs to without regard to copies; -1 for none.
+func (r *Repository) owner(c uint32) int32 {
+	if i, ok := r.landed[c]; ok {
+		return i
 	}
-	if own == nil {
-		return r.Requests[request].Commits
+	if i, ok := r.original[c]; ok {
+		return i
 	}
-	return own
+	return -1
 }
 
-func (r *Repository) mergedBefore(i, j int) bool {
-	a, b := &r.Requests[i], &r.Requests[j]
-	if a.MergedAt != b.MergedAt {
-		return a.MergedAt < b.MergedAt
+// originals are the known commits that a change request was made of: those that belong to no other one, or all of them
+// where none does. One that names none was made of what landed. unknown are the others that it names.
+func (r *Repository) originals(request int32) (known, unknown []uint32) {
+	names := r.Requests[request].Commits
+	if len(names) == 0 {
+		names = r.Requests[request].Landed
 	}
-	return a.ID < b.ID
+	var own []uint32
+	for _, sha := range names {
+		c, _ := r.Graph.Find(sha)
+		switch {
+		case r.Graph.flags[c]&flagKnown == 0:
+			unknown = append(unknown, c)
+			continue
+		case r.owner(c) == request:
+			own = append(own, c)
+		}
+		known = append(known, c)
+	}
+	if own != nil {
+		known = own
+	}
+	return known, unknown
 }
+
+// mergeOrder compares two change requests by when they were merged; none, -1, comes last.
+func (r *Repository) mergeOrder(i, j int32) int {
+	if i < 0 || j < 0 {
+		return cmp.Compare(j, i)
+	}
+	a, b := &r.Requests[i], &r.Requests[j]
+	return cmp.Or(cmp.Compare(a.MergedAt, b.MergedAt), cmp.Compare(a.ID, b.ID))
+}
+
+func (r *Repository) mergedBefore(i, j int32) bool { return r.mergeOrder(i, j) < 0 }
 
 // request finds the change request of a commit and the rule that says so; -1 for none. A copy stands for the
 // commit it copies.
@@ -147,7 +163,7 @@ func (r *Repository) request(c uint32) (int32, string) {
 	best := int32(-1)
 	for _, m := range []map[uint32]int32{r.landed, r.original} {
 		for o := range r.Graph.Copies(c) {
-			if i, ok := m[o]; ok && (best < 0 || r.mergedBefore(int(i), int(best))) {
+			if i, ok := m[o]; ok && (best < 0 || r.mergedBefore(i, best)) {
 				best = i
 			}
 		}

@@ -27,6 +27,8 @@ const (
 	flagKnown uint8 = 1 << iota // told, not only named as somebody's parent
 	flagMerge                   // two parents or more
 	flagBot
+	flagAwaited // something was concluded from its not being known
+	flagOpen    // being numbered
 )
 
 // overflow marks entries of parent2 that point into more, and entries of delay that stand in longDelay.
@@ -62,7 +64,6 @@ type Graph struct {
 	reverts map[uint32]uint32   // commit -> commit it undoes
 
 	told     int
-	sealed   uint32 // indexes below it were in use when the graph was last sealed
 	numbered uint32 // indexes below it have their generation
 	epoch    int
 }
@@ -101,21 +102,32 @@ func (g *Graph) Size() int { return len(g.keys) }
 
 // key gives the twenty bytes a sha is kept as: its own bytes, or for any other name a hash.
 func key(sha string) (k [20]byte, native bool) {
-	if len(sha) == 40 {
-		if _, err := hex.Decode(k[:], []byte(sha)); err == nil && isLowerHex(sha) {
-			return k, true
-		}
+	if len(sha) == 2*len(k) && unhex(&k, sha) {
+		return k, true
 	}
 	return sha1.Sum([]byte("name:" + sha)), false
 }
 
-func isLowerHex(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 'A' && s[i] <= 'F' {
+// unhex reads lower-case hex digits, of which sha has as many as k needs. It is false when sha holds anything else.
+func unhex(k *[20]byte, sha string) bool {
+	for i := range k {
+		high, low := digit(sha[2*i]), digit(sha[2*i+1])
+		if high|low > 15 {
 			return false
 		}
+		k[i] = high<<4 | low
 	}
 	return true
+}
+
+func digit(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
 }
 
 func (g *Graph) slot(k [20]byte) int {
@@ -203,24 +215,25 @@ func (g *Graph) grow() {
 	}
 }
 
-// Add takes in a commit and returns its index. Telling a commit again replaces its times, author and marks; its
-// parents are part of its name and do not change.
+// Add takes in a commit and returns its index. Telling a commit again replaces all that was told before.
 func (g *Graph) Add(c Commit) uint32 {
 	i := g.intern(c.SHA)
-	again := g.flags[i]&flagKnown != 0
-	if !again {
+	switch {
+	case g.flags[i]&flagKnown == 0:
 		g.told++
 		g.link(i, c.Parents)
-		if i < g.sealed {
+		g.renumber(i)
+		if g.flags[i]&flagAwaited != 0 {
 			g.epoch++
 		}
-		if i < g.numbered {
-			clear(g.generation)
-			g.numbered = 0
-		}
+	case !g.sameParents(i, c.Parents):
+		g.parent1[i], g.parent2[i] = none, none
+		g.flags[i] &^= flagMerge
+		g.link(i, c.Parents)
+		g.renumber(i)
 	}
 	g.flags[i] |= flagKnown
-	g.flags[i] &^= flagBot
+	g.flags[i] &^= flagBot | flagAwaited
 	if c.Bot {
 		g.flags[i] |= flagBot
 	}
@@ -239,15 +252,57 @@ func (g *Graph) Add(c Commit) uint32 {
 		g.authorIndex[c.Author] = a
 	}
 	g.author[i] = a
-	if c.CherryPickedFrom != "" {
-		from := g.intern(c.CherryPickedFrom)
-		g.sources[i] = from
-		g.unite(i, from)
-	}
+	g.copied(i, c.CherryPickedFrom)
+	delete(g.reverts, i)
 	if c.Reverts != "" {
 		g.reverts[i] = g.intern(c.Reverts)
 	}
 	return i
+}
+
+// copied notes which commit i was cherry-picked from; "" for none.
+func (g *Graph) copied(i uint32, sha string) {
+	before, picked := g.sources[i]
+	if sha == "" {
+		if picked {
+			delete(g.sources, i)
+			g.classify()
+		}
+		return
+	}
+	from := g.intern(sha)
+	g.sources[i] = from
+	if picked && before != from {
+		g.classify()
+		return
+	}
+	g.unite(i, from)
+}
+
+// classify puts all copies into their classes anew.
+func (g *Graph) classify() {
+	clear(g.class)
+	clear(g.members)
+	for i, from := range g.sources {
+		g.unite(i, from)
+	}
+}
+
+// renumber has the generations counted anew where i has one already, or others may have counted without it.
+func (g *Graph) renumber(i uint32) {
+	if i < g.numbered {
+		clear(g.generation)
+		g.numbered = 0
+	}
+}
+
+func (g *Graph) sameParents(i uint32, shas []string) bool {
+	var room [4]uint32
+	ps := g.parents(room[:0], i)
+	return slices.EqualFunc(ps, shas, func(p uint32, sha string) bool {
+		k, _ := key(sha)
+		return g.keys[p] == k
+	})
 }
 
 func (g *Graph) link(i uint32, parents []string) {
@@ -288,23 +343,23 @@ func (g *Graph) parents(buf []uint32, c uint32) []uint32 {
 }
 
 // Seal says that a batch of commits is complete and numbers them.
-func (g *Graph) Seal() {
-	g.number()
-	g.sealed = uint32(len(g.keys))
-}
+func (g *Graph) Seal() { g.number() }
 
 // Expect notes that something was concluded from a commit's not being known.
-func (g *Graph) Expect(sha string) {
-	g.intern(sha)
-	g.sealed = uint32(len(g.keys))
+func (g *Graph) Expect(sha string) { g.await(g.intern(sha)) }
+
+func (g *Graph) await(c uint32) {
+	if g.flags[c]&flagKnown == 0 {
+		g.flags[c] |= flagAwaited
+	}
 }
 
-// Epoch changes when a commit that was only named as a parent is told after all: what was concluded about its
-// descendants before must be concluded anew.
+// Epoch changes when a commit is told after all that something was concluded from not knowing: what was concluded
+// must be concluded anew.
 func (g *Graph) Epoch() int { return g.epoch }
 
-// number gives every commit its generation: 1 + the highest generation of its parents. Commits that were only named
-// as parents have 0.
+// number gives every commit its generation: 1 + the highest generation of its parents. Commits that were not told have
+// 0. In a circle, which no honest history has, the parent that closes it does not count.
 func (g *Graph) number() {
 	var stack, ps []uint32
 	for c := g.numbered; c < uint32(len(g.keys)); c++ {
@@ -318,21 +373,22 @@ func (g *Graph) number() {
 				stack = stack[:len(stack)-1]
 				continue
 			}
+			g.flags[top] |= flagOpen
 			ps = g.parents(ps[:0], top)
 			highest, ready := uint32(0), true
 			for _, p := range ps {
-				if g.flags[p]&flagKnown == 0 {
-					continue
-				}
-				if g.generation[p] == 0 {
+				switch {
+				case g.flags[p]&flagKnown == 0 || g.flags[p]&flagOpen != 0 && g.generation[p] == 0:
+				case g.generation[p] == 0:
 					ready = false
 					stack = append(stack, p)
-					continue
+				default:
+					highest = max(highest, g.generation[p])
 				}
-				highest = max(highest, g.generation[p])
 			}
 			if ready {
 				g.generation[top] = highest + 1
+				g.flags[top] &^= flagOpen
 				stack = stack[:len(stack)-1]
 			}
 		}
@@ -394,11 +450,21 @@ func (g *Graph) Reverts(c uint32) (uint32, bool) {
 func (g *Graph) Revises(c *Commit) bool {
 	i, ok := g.Find(c.SHA)
 	if !ok || g.flags[i]&flagKnown == 0 {
-		return c.CherryPickedFrom != "" && g.Known(c.CherryPickedFrom)
+		return false
 	}
 	from, picked := g.sources[i]
 	undoes, reverts := g.reverts[i]
 	return g.Start(i) != min(c.AuthoredAt, c.CommittedAt) || g.CommittedAt(i) != c.CommittedAt || g.Author(i) != c.Author || g.Bot(i) != c.Bot ||
 		picked != (c.CherryPickedFrom != "") || picked && g.SHA(from) != c.CherryPickedFrom ||
-		reverts != (c.Reverts != "") || reverts && g.SHA(undoes) != c.Reverts
+		reverts != (c.Reverts != "") || reverts && g.SHA(undoes) != c.Reverts || !g.sameParents(i, c.Parents)
+}
+
+// Joins tells whether c has not been told yet and is a copy of something that the graph has heard of, so that what was
+// concluded from the copies may have to change.
+func (g *Graph) Joins(c *Commit) bool {
+	if c.CherryPickedFrom == "" || g.Known(c.SHA) {
+		return false
+	}
+	_, heard := g.Find(c.CherryPickedFrom)
+	return heard
 }

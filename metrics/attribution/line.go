@@ -139,7 +139,7 @@ func NewLine(c Config) *Line {
 func newPart(r *Repository, match *Bits) *part {
 	p := &part{repo: r, match: match, requests: map[int32]int32{}, baselines: map[int32]bool{}}
 	if match != nil {
-		p.simple = newSimplified(r.Graph, *match)
+		p.simple = newSimplified(r.Graph, match)
 	}
 	p.epoch = r.Graph.Epoch()
 	return p
@@ -274,6 +274,9 @@ func (l *Line) apply(i int32) {
 	}
 	l.place(i, l.version(r))
 	d := &l.deployments[res.Deployment]
+	if len(r.Revisions) == 0 {
+		res.Flags = addFlag(res.Flags, FlagNoRevision)
+	}
 	for _, rev := range r.Revisions {
 		l.ship(i, l.part(rev.Repository), rev)
 	}

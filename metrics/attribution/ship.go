@@ -17,7 +17,7 @@ type Change struct {
 	Commits    []string // that went live with it
 	Start      int64
 	OpenedAt   int64 // or Absent
-	MergedAt   int64 // or Absent
+	MergedAt   int64 // of a commit without a change request: its committed time
 	DeployedAt int64
 	Lead       int64
 	Stages     Stages
@@ -85,11 +85,8 @@ func (l *Line) ship(i int32, p *part, rev Revision) {
 	}
 	if keep := l.keep && i == 0; baseline && !keep {
 		for _, c := range shipped {
-			if !p.on(c) {
-				continue
-			}
-			if request, _ := p.repo.request(c); request >= 0 {
-				p.requests[request] = i
+			if p.on(c) {
+				p.delivers(c, i)
 			}
 		}
 		return
@@ -142,6 +139,7 @@ func (p *part) walk(tip uint32, i int32) (shipped []uint32, complete bool) {
 				continue
 			}
 			if g.flags[c]&flagKnown == 0 {
+				g.await(c)
 				complete = false
 				continue
 			}
@@ -158,11 +156,11 @@ func (p *part) on(c uint32) bool {
 }
 
 // earlier gives the first run before i that made the commit or a copy of it live; -1 for none, and before is set
-// when it was live by the producer's word.
-func (p *part) earlier(c uint32, i int32, self bool) (run int32, before bool) {
+// when it was live by the producer's word. Copies that cannot be changes of the service do not count.
+func (p *part) earlier(c uint32, i int32) (run int32, before bool) {
 	run = -1
 	for o := range p.repo.Graph.Copies(c) {
-		if o == c && !self || int(o) >= len(p.shipped) || p.shipped[o] == 0 {
+		if int(o) >= len(p.shipped) || p.shipped[o] == 0 || o != c && !p.on(o) {
 			continue
 		}
 		if r := int32(p.shipped[o]) - 1; r < i && (run < 0 || r < run) {
@@ -184,47 +182,43 @@ type delivery struct {
 
 // gather groups newly live commits into the changes that they deliver for the first time.
 func (p *part) gather(l *Line, i int32, shipped []uint32) []*delivery {
-	g, res := p.repo.Graph, &l.results[i]
+	g := p.repo.Graph
 	type group struct {
 		request int32
-		class   uint32
+		commit  uint32
 	}
 	groups := map[group]*delivery{}
 	var order []*delivery
-	for _, c := range shipped {
-		if !p.on(c) {
-			continue
-		}
-		if !p.baselines[i] {
-			res.Commits++
-		}
-		if run, before := p.earlier(c, i, false); run >= 0 || before {
-			continue
-		}
+	of := map[uint32]*delivery{} // class of copies -> what delivers it; nil: nothing does
+	for _, c := range p.fresh(l, i, shipped) {
 		if !p.baselines[i] {
 			p.noteRevert(l, i, c)
 		}
-		request, rule := p.repo.request(c)
-		k := group{request: request}
-		if request < 0 {
-			k.class = g.Class(c)
-		} else if run, done := p.requests[request]; done && run < i {
-			continue
-		}
-		d, ok := groups[k]
-		if !ok {
-			if request >= 0 {
-				p.requests[request] = i
+		class, hasCopies := g.class[c]
+		d, done := of[class]
+		if !hasCopies || !done {
+			request, rule := p.repo.request(c)
+			k := group{request: request}
+			if request < 0 {
+				k.commit = c
 			}
-			d = &delivery{request: request, rule: rule}
-			groups[k] = d
-			order = append(order, d)
+			d = groups[k]
+			if _, done := p.requests[request]; d == nil && !(request >= 0 && done) {
+				d = &delivery{request: request, rule: rule}
+				groups[k] = d
+				order = append(order, d)
+			}
+			if d != nil && rulePrecedence(rule) < rulePrecedence(d.rule) {
+				d.rule = rule
+			}
+			if hasCopies {
+				of[class] = d
+			}
+			p.delivers(c, i)
 		}
-		if rulePrecedence(rule) < rulePrecedence(d.rule) {
-			d.rule = rule
+		if d != nil {
+			d.commits = append(d.commits, c)
 		}
-		d.commits = append(d.commits, c)
-		p.alsoDelivered(c, i)
 	}
 	for _, d := range order {
 		slices.SortFunc(d.commits, func(a, b uint32) int {
@@ -240,16 +234,43 @@ func (p *part) gather(l *Line, i int32, shipped []uint32) []*delivery {
 	return order
 }
 
-// alsoDelivered notes that every other change request that has a copy of a delivered commit is delivered with it.
-func (p *part) alsoDelivered(c uint32, i int32) {
-	for o := range p.repo.Graph.Copies(c) {
-		for _, m := range []map[uint32]int32{p.repo.landed, p.repo.original} {
-			if request, ok := m[o]; ok {
-				if _, done := p.requests[request]; !done {
-					p.requests[request] = i
-				}
-			}
+// fresh are the newly live commits that can be changes and no copy of which was live before. Where several copies
+// become live together, the one that was merged first comes first.
+func (p *part) fresh(l *Line, i int32, shipped []uint32) []uint32 {
+	var fresh []uint32
+	copies := false
+	for _, c := range shipped {
+		if !p.on(c) {
+			continue
 		}
+		if !p.baselines[i] {
+			l.results[i].Commits++
+		}
+		if run, before := p.earlier(c, i); run >= 0 || before {
+			continue
+		}
+		fresh = append(fresh, c)
+		_, copied := p.repo.Graph.class[c]
+		copies = copies || copied
+	}
+	if copies {
+		slices.SortStableFunc(fresh, func(a, b uint32) int { return p.repo.mergeOrder(p.repo.owner(a), p.repo.owner(b)) })
+	}
+	return fresh
+}
+
+// delivers notes which change requests a commit delivers when it goes live with run i: its own and those of its
+// copies, unless an earlier run did.
+func (p *part) delivers(c uint32, i int32) {
+	deliver := func(request int32) {
+		if _, done := p.requests[request]; request >= 0 && !done {
+			p.requests[request] = i
+		}
+	}
+	request, _ := p.repo.request(c)
+	deliver(request)
+	for o := range p.repo.Graph.Copies(c) {
+		deliver(p.repo.owner(o))
 	}
 }
 
@@ -264,7 +285,7 @@ func (p *part) noteRevert(l *Line, i int32, c uint32) {
 	if !ok {
 		return
 	}
-	run, before := p.earlier(o, i, true)
+	run, before := p.earlier(o, i)
 	if request, _ := p.repo.request(o); request >= 0 {
 		if r, done := p.requests[request]; done && r < i && (run < 0 || r < run) {
 			run = r
@@ -296,11 +317,11 @@ func (l *Line) describe(d *delivery, p *part, run *Run) {
 		if r.ReadyAt != Absent {
 			c.OpenedAt = r.ReadyAt
 		}
-		l.beginning(&c, p, d, r)
+		l.beginning(&c, p, d, r, true)
 	} else {
-		first := p.root(d.commits[0])
-		c.Start = p.earliest(Absent, d.commits[0])
-		c.Author, c.Bot = l.authored(g, first)
+		c.Start = p.earliest(Absent, d.commits[0], true)
+		c.Author, c.Bot = l.written(p, d.commits[0])
+		c.MergedAt = g.CommittedAt(d.commits[0])
 	}
 	c.Lead = c.DeployedAt - c.Start
 	switch {
@@ -317,66 +338,70 @@ func (l *Line) describe(d *delivery, p *part, run *Run) {
 	l.deliver(&c)
 }
 
-// beginning finds when a change request was begun and by whom: at its earliest original commit, or copy of one.
-func (l *Line) beginning(c *Change, p *part, d *delivery, r *ChangeRequest) {
+// beginning finds when a change request was begun and by whom: at its earliest original commit, or copy of one. lasting
+// is set where what is found stands until a commit that was missed is told.
+func (l *Line) beginning(c *Change, p *part, d *delivery, r *ChangeRequest, lasting bool) {
 	g := p.repo.Graph
 	c.Start = r.FirstCommitAt
-	bots, known := 0, 0
-	for _, sha := range p.repo.own(d.request) {
-		o, ok := g.Find(sha)
-		if !ok || !g.Known(sha) {
-			g.Expect(sha)
-			continue
+	originals, unknown := p.repo.originals(d.request)
+	if lasting {
+		for _, o := range unknown {
+			g.await(o)
 		}
-		known++
-		if _, bot := l.authored(g, o); bot {
-			bots++
-		}
-		c.Start = p.earliest(c.Start, o)
 	}
-	if known == 0 {
-		for _, o := range d.commits {
-			if c.Start == Absent || r.FirstCommitAt == Absent {
-				c.Start = p.earliest(c.Start, o)
-			}
-			if _, bot := l.authored(g, o); bot {
-				bots++
-			}
-			known++
-		}
+	if len(originals) == 0 {
+		originals = d.commits
 		if r.FirstCommitAt == Absent {
 			c.Flags = addFlag(c.Flags, FlagOriginalsUnknown)
 		}
 	}
-	c.Author, c.Bot = r.Author, known > 0 && bots == known
-	if c.Author == "" {
+	c.Bot = true
+	for _, o := range originals {
+		_, bot := l.authored(g, o)
+		c.Bot = c.Bot && bot
+		c.Start = p.earliest(c.Start, o, lasting)
+	}
+	if c.Author, _ = l.author(r.Author); r.Author == "" {
 		c.Author, _ = l.authored(g, d.commits[0])
-	} else {
-		c.Author, _ = l.author(c.Author)
 	}
 }
 
 // earliest is the earlier of t and the start of a commit and its known copies.
-func (p *part) earliest(t int64, c uint32) int64 {
+func (p *part) earliest(t int64, c uint32, lasting bool) int64 {
 	g := p.repo.Graph
 	for o := range g.Copies(c) {
-		if g.flags[o]&flagKnown != 0 && (t == Absent || g.Start(o) < t) {
+		switch {
+		case g.flags[o]&flagKnown == 0:
+			if lasting {
+				g.await(o)
+			}
+		case t == Absent || g.Start(o) < t:
 			t = g.Start(o)
 		}
 	}
 	return t
 }
 
-// root follows cherry-picks back to the commit that was written first.
-func (p *part) root(c uint32) uint32 {
+// written says who wrote a commit that belongs to no change request: whoever wrote the one that it was copied from
+// first. It is a machine's when all of its copies that are not copied from a known commit are.
+func (l *Line) written(p *part, c uint32) (person string, bot bool) {
 	g := p.repo.Graph
-	for seen := map[uint32]bool{}; !seen[c]; {
-		seen[c] = true
-		if o, ok := g.sources[c]; ok && g.flags[o]&flagKnown != 0 {
-			c = o
+	root := c
+	for seen := map[uint32]bool{}; !seen[root]; {
+		seen[root] = true
+		if o, ok := g.sources[root]; ok && g.flags[o]&flagKnown != 0 {
+			root = o
 		}
 	}
-	return c
+	person, bot = l.authored(g, root)
+	for o := range g.Copies(c) {
+		if from, ok := g.sources[o]; g.flags[o]&flagKnown == 0 || ok && g.flags[from]&flagKnown != 0 {
+			continue
+		}
+		_, machine := l.authored(g, o)
+		bot = bot && machine
+	}
+	return person, bot
 }
 
 func (l *Line) authored(g *Graph, c uint32) (person string, bot bool) {

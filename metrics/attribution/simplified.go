@@ -9,13 +9,19 @@ import (
 // named by its maximal members, here called a front.
 type simplified struct {
 	graph *Graph
-	match Bits
-	front []int32 // commit -> front, -1 while not computed
+	match *Bits
+	front []int32 // commit -> front, or unasked or open
 	sets  [][]uint32
 	index map[string]int32
 }
 
-func newSimplified(g *Graph, match Bits) *simplified {
+// What a commit has that has no front yet.
+const (
+	unasked int32 = -1
+	open    int32 = -2 // its front is being worked out
+)
+
+func newSimplified(g *Graph, match *Bits) *simplified {
 	return &simplified{graph: g, match: match, sets: [][]uint32{nil}, index: map[string]int32{"": 0}}
 }
 
@@ -37,7 +43,7 @@ func (s *simplified) intern(set []uint32) int32 {
 // among their ancestors (themselves included).
 func (s *simplified) at(c uint32) int32 {
 	for len(s.front) < s.graph.Size() {
-		s.front = append(s.front, -1)
+		s.front = append(s.front, unasked)
 	}
 	if s.front[c] >= 0 {
 		return s.front[c]
@@ -50,10 +56,12 @@ func (s *simplified) at(c uint32) int32 {
 			stack = stack[:len(stack)-1]
 			continue
 		}
+		s.front[top] = open
+		s.graph.await(top)
 		ps = s.graph.parents(ps[:0], top)
 		ready := true
 		for _, p := range ps {
-			if s.front[p] < 0 {
+			if s.front[p] == unasked {
 				ready = false
 				stack = append(stack, p)
 			}
@@ -76,7 +84,9 @@ func (s *simplified) below(c uint32) int32 {
 	return s.join(s.graph.parents(nil, c))
 }
 
+// join gives the front of what several commits have together. Parents that close a circle have none.
 func (s *simplified) join(parents []uint32) int32 {
+	parents = slices.DeleteFunc(parents, func(p uint32) bool { return s.front[p] < 0 })
 	switch len(parents) {
 	case 0:
 		return 0

@@ -30,14 +30,14 @@ func (l *Line) Waiting(repository, head string) []Waiting {
 			return
 		}
 		for o := range g.Copies(c) {
-			if p.shipped[o] != 0 {
+			if p.shipped[o] != 0 && (o == c || p.on(o)) {
 				return
 			}
 		}
 		request, _ := p.repo.request(c)
 		if request < 0 {
-			author, bot := l.authored(g, p.root(c))
-			all = append(all, &Waiting{ID: g.SHA(c), Kind: KindCommit, Author: author, Bot: bot, Start: p.earliest(Absent, c), MergedAt: g.CommittedAt(c)})
+			author, bot := l.written(p, c)
+			all = append(all, &Waiting{ID: g.SHA(c), Kind: KindCommit, Author: author, Bot: bot, Start: p.earliest(Absent, c, false), MergedAt: g.CommittedAt(c)})
 			return
 		}
 		if _, done := p.requests[request]; done || found[request] != nil {
@@ -45,7 +45,7 @@ func (l *Line) Waiting(repository, head string) []Waiting {
 		}
 		r := &p.repo.Requests[request]
 		ch := Change{}
-		l.beginning(&ch, p, &delivery{request: request, commits: []uint32{c}}, r)
+		l.beginning(&ch, p, &delivery{request: request, commits: []uint32{c}}, r, false)
 		found[request] = &Waiting{ID: r.ID, Kind: KindChangeRequest, Author: ch.Author, Bot: ch.Bot, Start: ch.Start, MergedAt: r.MergedAt, URL: r.URL}
 		all = append(all, found[request])
 	}

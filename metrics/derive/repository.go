@@ -111,12 +111,14 @@ func (r *repository) loadCommits(ctx context.Context, since time.Time) error {
 		return err
 	}
 	defer rows.Close()
+	var c attribution.Commit
+	var parents string
 	for rows.Next() {
-		var c attribution.Commit
-		if err := rows.Scan(&c.SHA, &c.Parents, &c.Author, &c.Bot, &c.AuthoredAt, &c.CommittedAt, &c.CherryPickedFrom, &c.Reverts); err != nil {
+		if err := rows.Scan(&c.SHA, &parents, &c.Author, &c.Bot, &c.AuthoredAt, &c.CommittedAt, &c.CherryPickedFrom, &c.Reverts); err != nil {
 			return err
 		}
-		if r.Graph.Revises(&c) {
+		c.Parents = split(c.Parents[:0], parents)
+		if r.loaded && r.Graph.Revises(&c) {
 			r.revision++
 		}
 		r.Graph.Add(c)
@@ -125,18 +127,29 @@ func (r *repository) loadCommits(ctx context.Context, since time.Time) error {
 	return rows.Err()
 }
 
+// split appends to list the texts that a query joined with NUL.
+func split(list []string, joined string) []string {
+	for more := joined != ""; more; {
+		var text string
+		text, joined, more = strings.Cut(joined, "\x00")
+		list = append(list, text)
+	}
+	return list
+}
+
 func (r *repository) loadPaths(ctx context.Context, since time.Time) error {
 	rows, err := r.st.Query(ctx, query("commit_paths"), store.Params{"repository": r.ID, "since": since})
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var sha string
+	var sha, joined string
 	var paths []string
 	for rows.Next() {
-		if err := rows.Scan(&sha, &paths); err != nil {
+		if err := rows.Scan(&sha, &joined); err != nil {
 			return err
 		}
+		paths = split(paths[:0], joined)
 		c, ok := r.Graph.Find(sha)
 		if !ok {
 			continue

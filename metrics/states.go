@@ -1,0 +1,104 @@
+package metrics
+
+import (
+	"time"
+
+	"cairn/internal/store"
+)
+
+// stateAt is the instant at which a state is asked for a span: its end or now, whichever is earlier.
+func (q *question) stateAt(s Span) time.Time {
+	return earlier(s.To, q.AsOf).UTC().Truncate(time.Millisecond)
+}
+
+// instants are those at which a question asks for a state: the window's first, then the buckets'.
+func (q *question) instants() ([]time.Time, error) {
+	spans, err := q.spans()
+	if err != nil {
+		return nil, err
+	}
+	list := []time.Time{q.stateAt(Span{From: q.Window.From, To: q.Window.To})}
+	for _, s := range spans {
+		if at := q.stateAt(s); !s.From.After(q.AsOf) && !at.Equal(list[0]) {
+			list = append(list, at)
+		}
+	}
+	return list, nil
+}
+
+// states answers a question about states at instants: the query's rows are told apart by t. fill makes a value of each.
+func (e *Engine) states(q *question, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
+	instants, err := q.instants()
+	if err != nil {
+		return Result{}, err
+	}
+	p["instants"] = instants
+	rows, err := e.rows(q, q.def.ID, p)
+	if err != nil {
+		return Result{}, err
+	}
+	whole := Span{From: q.Window.From, To: q.Window.To}
+	r, found := rows[instants[0]]
+	res := Result{Parts: r.parts}
+	res.Value, res.N, res.Interval = fill(whole, r, found)
+	if q.Bucket == Whole {
+		return res, nil
+	}
+	spans, err := q.spans()
+	if err != nil {
+		return Result{}, err
+	}
+	for _, s := range spans {
+		point := q.point(s)
+		if !s.From.After(q.AsOf) {
+			r, found := rows[q.stateAt(s)]
+			point.Value, point.N, point.Interval = fill(s, r, found)
+			point.Parts = r.parts
+		}
+		res.Series = append(res.Series, point)
+	}
+	return res, nil
+}
+
+// capabilities are those that a question about adoption is about.
+func (e *Engine) capabilities(q *question) []string {
+	if q.Capability != "" {
+		return []string{q.Capability}
+	}
+	return e.cfg.Capabilities
+}
+
+// adoption answers with how services cover capabilities.
+func (e *Engine) adoption(q *question) (Result, error) {
+	p := e.params(q)
+	p["capabilities"] = e.capabilities(q)
+	return e.states(q, p, func(_ Span, r row, found bool) (any, any, *[2]float64) {
+		if !found || r.n == 0 {
+			return nil, int64(0), nil
+		}
+		if q.def.ID == "adoption_index" {
+			return number(r.value), r.n, nil
+		}
+		low, high := Wilson(float64(r.n)*r.value, float64(r.n))
+		return number(r.value), r.n, &[2]float64{low, high}
+	})
+}
+
+// waitingChanges answers with the changes that were merged and not live. Before the first deployment of anything in
+// scope there is no data: nothing says what would ever ship.
+func (e *Engine) waitingChanges(q *question) (Result, error) {
+	lives, err := e.lives(q)
+	if err != nil {
+		return Result{}, err
+	}
+	first, _ := lives.bounds()
+	return e.states(q, e.params(q), func(s Span, r row, _ bool) (any, any, *[2]float64) {
+		if first.IsZero() || q.stateAt(s).Before(first) {
+			return nil, nil, nil
+		}
+		if r.n == 0 {
+			return 0.0, int64(0), nil
+		}
+		return r.value, r.n, nil
+	})
+}
