@@ -10,7 +10,12 @@ import (
 // bots knows the machines among authors.
 type bots struct {
 	own []*regexp.Regexp // patterns of the user
+	// known remembers the last few authors: most commits are by somebody who has just been looked at.
+	known map[[2]string]bool
 }
+
+// maxKnown bounds the authors that are remembered.
+const maxKnown = 1000
 
 // machine is the name, or the local part of the address, of a machine:
 //
@@ -35,7 +40,20 @@ var machine = regexp.MustCompile(strings.Join([]string{
 var person = regexp.MustCompile(`(?i)(?:^|[ ._+-])le[ ._+-]?bot$`)
 
 // wrote tells whether a machine wrote the commit.
-func (b bots) wrote(rec record) bool {
+func (b *bots) wrote(rec record) bool {
+	who := [2]string{rec.author, rec.email}
+	is, ok := b.known[who]
+	if !ok {
+		is = b.machine(rec)
+		if b.known == nil || len(b.known) == maxKnown {
+			b.known = make(map[[2]string]bool, maxKnown)
+		}
+		b.known[who] = is
+	}
+	return is
+}
+
+func (b *bots) machine(rec record) bool {
 	local, _, _ := strings.Cut(rec.email, "@")
 	for _, name := range []string{rec.author, local} {
 		if name = strings.TrimSpace(name); machine.MatchString(name) && !person.MatchString(name) {

@@ -122,7 +122,7 @@ func (g git) initCache(ctx context.Context, dir string, loc location, format str
 func (g git) fetchAll(ctx context.Context, report progress.Func) error {
 	args := []string{
 		"-c", "core.hooksPath=" + os.DevNull, "-c", "fetch.writeCommitGraph=true", "-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false",
-		"fetch", "--progress", "--force", "--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "origin",
+		"fetch", "--progress", "--force", "--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "origin",
 	}
 	cmd := g.command(ctx, append(args, fetchRefs...)...)
 	complaint := &tail{}

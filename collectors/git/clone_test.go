@@ -55,6 +55,7 @@ func TestAddressIsClonedOnceAndFetchedAfterwards(t *testing.T) {
 			r.git("update-ref", "-d", "refs/heads/side")
 			r.git("tag", "v1.1.0", r.commit(spec{at: 120, message: "three", files: map[string]string{"web/a": "3"}}))
 			r.git("tag", "-f", "v1.0.0", "main")
+			r.git("branch", "other", "main")
 			r.git("branch", "-m", "main", "trunk")
 			r.git("symbolic-ref", "HEAD", "refs/heads/trunk")
 			second := collect(t, cfg, first.position)
@@ -81,6 +82,13 @@ func TestOnlyBranchesAndTagsAreFetched(t *testing.T) {
 	r.git("update-ref", "-d", "refs/heads/tmp")
 	if collect(t, cfg, "").commits(t)[pull] != nil {
 		t.Errorf("the commit of a pull request that is on no branch is told")
+	}
+	caches, err := filepath.Glob(cfg.CacheDir + "/*.git")
+	if err != nil || len(caches) != 1 {
+		t.Fatalf("caches are %v (%v), want one", caches, err)
+	}
+	if refs := run(t, "", "-C", caches[0], "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "pull") {
+		t.Errorf("the cache has\n%s", refs)
 	}
 }
 
@@ -111,6 +119,7 @@ func TestAddressThatCannotBeFetched(t *testing.T) {
 			}
 		}, "denied", []string{"the cache folder"}},
 		{"another run holds the cache", func(t *testing.T, cfg *git.Config) {
+			cfg.CacheDir = t.TempDir()
 			collect(t, *cfg, "")
 			locks, err := filepath.Glob(cfg.CacheDir + "/*.lock")
 			if err != nil || len(locks) != 1 {
@@ -121,7 +130,7 @@ func TestAddressThatCannotBeFetched(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = f.Close() })
-			if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
 				t.Fatal(err)
 			}
 		}, "conflict", []string{"another run"}},
@@ -146,7 +155,10 @@ func TestCacheThatWasBrokenOffIsMadeAnew(t *testing.T) {
 	if err := os.RemoveAll(caches[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(caches[0]+".new/refs", 0o755); err != nil {
+	if err := os.MkdirAll(caches[0]+".new", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(caches[0]+".new/config", []byte("[core"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, collect(t, cfg, "").events); diff != "" {

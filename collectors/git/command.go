@@ -26,21 +26,10 @@ type git struct {
 	remote  bool   // the repository is a cache, commands may talk to where it came from
 }
 
-// settings override what a user's or a repository's configuration could change in the output that is parsed here.
+// settings override what a user's or a repository's configuration could change in the output that is parsed here and
+// no option of a command can.
 var settings = []string{
-	"advice.nestedTag=false",
-	"color.ui=false",
-	"core.commitGraph=true",
-	"core.fsmonitor=false",
-	"core.quotePath=false",
-	"diff.ignoreSubmodules=none",
 	"diff.orderFile=" + os.DevNull,
-	"diff.relative=false",
-	"diff.renames=false",
-	"i18n.logOutputEncoding=UTF-8",
-	"log.decorate=false",
-	"log.follow=false",
-	"log.mailmap=false",
 	"log.showRoot=true",
 	"log.showSignature=false",
 }
@@ -101,6 +90,7 @@ func (g git) stream(ctx context.Context, input io.Reader, read func(*bufio.Reade
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "GIT_FLUSH=0") // whole buffers, not a write for every commit
 	complaint := &tail{}
 	cmd.Stdin, cmd.Stderr = input, complaint
 	stdout, err := cmd.StdoutPipe()

@@ -51,13 +51,6 @@ func (r *run) commit(rec record) (*event.Commit, error) {
 	if c.Reverts, err = r.resolved(reverted(rec.message)); err != nil {
 		return nil, err
 	}
-	// A message that names its own commit says nothing.
-	if c.CherryPickedFrom == rec.sha {
-		c.CherryPickedFrom = ""
-	}
-	if c.Reverts == rec.sha {
-		c.Reverts = ""
-	}
 	return c, nil
 }
 
@@ -107,8 +100,6 @@ func seconds(text string) (at int64, ok bool) {
 		return 0, false
 	case n < endOfTime:
 		return int64(n), true
-	case int64(n) < 0 && err == nil:
-		return 0, false // what git makes of a year before 1970
 	default:
 		return endOfTime - 1, false
 	}

@@ -2,6 +2,8 @@ package git_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -201,27 +203,48 @@ func TestPathsOfEveryKind(t *testing.T) {
 
 func TestUsersConfigurationChangesNothing(t *testing.T) {
 	r := newRepo(t)
-	r.commit(spec{from: "-", message: "one", at: 1, files: map[string]string{"a": strings.Repeat("content\n", 50), "z/ü": "1", ".mailmap": "Other <other@x.org> <a@x.org>"}})
+	first := r.commit(spec{from: "-", message: "one", at: 1, files: map[string]string{
+		"a": strings.Repeat("content\n", 50), "z/ü": "1", ".mailmap": "Other <other@x.org> <a@x.org>"}})
 	r.commit(spec{message: "moved", at: 2, files: map[string]string{"a": "", "b": strings.Repeat("content\n", 50)}})
+	side := r.commit(spec{branch: "side", from: first, message: "side", at: 2, files: map[string]string{"side": "1"}})
+	r.commit(spec{message: "merge", at: 3, merge: []string{side}, files: map[string]string{"side": "2", "a": "3"}})
 	modules := fmt.Sprintf("100644 blob %s\t.gitmodules\n160000 commit %s\tmod\n",
 		run(t, "[submodule \"mod\"]\n\tpath = mod\n\turl = ./x\n\tignore = all\n", "-C", r.dir, "hash-object", "-w", "--stdin"), strings.Repeat("1", 40))
-	sha := r.git("commit-tree", "-m", "submodule", "-p", "main", run(t, modules, "-C", r.dir, "mktree", "--missing"))
-	r.git("update-ref", "refs/heads/main", sha)
+	tree := run(t, modules, "-C", r.dir, "mktree", "--missing")
+	head := r.object("commit", fmt.Sprintf("tree %s\nparent %s\nauthor A <a@x.org> %d +0000\ncommitter A <a@x.org> %d +0000\n"+
+		"gpgsig -----BEGIN PGP SIGNATURE-----\n \n iQ\n -----END PGP SIGNATURE-----\n\nsigned, with a submodule: ü", tree, r.git("rev-parse", "main"), day0+4, day0+4))
+	r.git("update-ref", "refs/heads/main", head)
 	r.git("tag", "v1.0.0", "main")
 	r.git("notes", "add", "-m", "a note", "main")
-
-	want := collect(t, r.config(), "").events
-	for name, value := range map[string]string{
-		"diff.renames": "copies", "log.showSignature": "true", "core.quotePath": "true", "log.mailmap": "true", "log.decorate": "full",
-		"color.ui": "always", "color.diff": "always", "log.showRoot": "false", "diff.ignoreSubmodules": "all", "i18n.logOutputEncoding": "ISO-8859-1",
-		"diff.orderFile": r.dir + "/HEAD", "diff.relative": "true", "log.follow": "true", "diff.noprefix": "true", "format.pretty": "oneline",
-		"notes.displayRef": "refs/notes/*", "log.diffMerges": "separate", "log.date": "relative", "core.abbrev": "4", "diff.external": "/bin/false",
-		"core.pager": "/bin/false", "pager.log": "true", "log.abbrevCommit": "true", "versionsort.suffix": "-x", "tag.sort": "-taggerdate",
-	} {
-		r.git("config", name, value)
+	gpg := filepath.Join(t.TempDir(), "gpg")
+	if err := os.WriteFile(gpg, []byte("#!/bin/sh\necho gpg: it says something >&2\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, collect(t, r.config(), "").events); diff != "" {
-		t.Errorf("events with a configuration (-without +with):\n%s", diff)
+	for _, deployOn := range []string{"tags", "main"} {
+		cfg := r.config()
+		cfg.DeployOn = deployOn
+		want := collect(t, cfg, "").events
+		settings := map[string]string{
+			"diff.renames": "copies", "log.showSignature": "true", "gpg.program": gpg, "core.quotePath": "true", "log.mailmap": "true", "log.decorate": "full",
+			"color.ui": "always", "color.diff": "always", "log.showRoot": "false", "diff.ignoreSubmodules": "all", "i18n.logOutputEncoding": "ISO-8859-1",
+			"diff.relative": "true", "log.follow": "true", "diff.noprefix": "true", "format.pretty": "oneline", "log.diffMerges": "separate",
+			"notes.displayRef": "refs/notes/*", "log.date": "relative", "core.abbrev": "4", "diff.external": "/bin/false", "diff.submodule": "log",
+			"core.pager": "/bin/false", "pager.log": "true", "log.abbrevCommit": "true", "versionsort.suffix": "-x", "tag.sort": "-taggerdate",
+		}
+		order := filepath.Join(t.TempDir(), "order")
+		if err := os.WriteFile(order, []byte("z*\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		settings["diff.orderFile"] = order
+		for name, value := range settings {
+			r.git("config", name, value)
+		}
+		if diff := cmp.Diff(want, collect(t, cfg, "").events); diff != "" {
+			t.Errorf("deploy on %s: events with a configuration (-without +with):\n%s", deployOn, diff)
+		}
+		for name := range settings {
+			r.git("config", "--unset", name)
+		}
 	}
 }
 

@@ -34,7 +34,9 @@ func (r *run) tellDeployments(ctx context.Context) error {
 	}
 	state.Latest = teller.latest
 	r.saveService(state)
-	r.s.progress.Report(progress.State{Stage: "deployments", Done: int64(r.report.Deployments), Total: int64(r.report.Deployments)})
+	if n := int64(r.report.Deployments); n > 0 {
+		r.s.progress.Report(progress.State{Stage: "deployments", Done: n, Total: n})
+	}
 	return err
 }
 
@@ -214,8 +216,7 @@ func (r *run) land(ctx context.Context, teller *teller, head string, from line) 
 			return errNotAhead // the head lies behind what was told
 		}
 		return nil
-	}, "log", "--stdin", "-z", "--first-parent", "--reverse", "--no-patch", "--no-color", "--no-decorate", "--no-notes",
-		"--format="+landingFormat)
+	}, "log", "--stdin", "-z", "--first-parent", "--reverse", "--no-patch", "--format="+landingFormat)
 	return last, err
 }
 

@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +298,11 @@ func TestOriginsBranchIsPreferredToALocalOneThatLagsBehind(t *testing.T) {
 	}
 	if got.commits(t)[ahead] == nil {
 		t.Errorf("the origin's commit is not told")
+	}
+	cfg := r.config()
+	cfg.DeployOn, cfg.Branch = "main", "main"
+	if got := ids(collect(t, cfg, "")); !slices.Contains(got, ahead) {
+		t.Errorf("deployments are %v, want the origin's %s too", got, ahead)
 	}
 }
 

@@ -67,6 +67,18 @@ func TestWhatCannotBeCollectedIsSaidInOneSentence(t *testing.T) {
 		}, "invalid", []string{"is not a git repository"}},
 		{"git is missing", func(_ *testing.T, cfg *git.Config) { cfg.Program = "no-such-git" }, "unavailable", []string{"no-such-git was not found", "install git"}},
 		{"git is missing at a path", func(_ *testing.T, cfg *git.Config) { cfg.Program = "/no/such/git" }, "unavailable", []string{"/no/such/git was not found", "install git"}},
+		{"git is too old", func(t *testing.T, cfg *git.Config) {
+			cfg.Program = filepath.Join(t.TempDir(), "git")
+			if err := os.WriteFile(cfg.Program, []byte("#!/bin/sh\necho --is-shallow-repository\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "unavailable", []string{"too old", "2.29"}},
+		{"git dies without a word", func(t *testing.T, cfg *git.Config) {
+			cfg.Program = filepath.Join(t.TempDir(), "git")
+			if err := os.WriteFile(cfg.Program, []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "internal", []string{"git rev-parse", "without a word"}},
 		{"no commits", func(t *testing.T, cfg *git.Config) { cfg.Location = newRepo(t).dir }, "not found", []string{"has no commits yet"}},
 		{"tags of files only", func(t *testing.T, cfg *git.Config) {
 			r := newRepo(t)
@@ -113,6 +125,12 @@ func TestWhatCannotBeCollectedIsSaidInOneSentence(t *testing.T) {
 			r := newRepo(t)
 			r.commit(root("main"))
 			r.git("config", "remote.origin.partialclonefilter", "combine:blob:none+tree%3A0")
+			cfg.Location = r.dir
+		}, "conflict", []string{"partial clone without trees"}},
+		{"a partial clone with filters combined in another order", func(t *testing.T, cfg *git.Config) {
+			r := newRepo(t)
+			r.commit(root("main"))
+			r.git("config", "remote.origin.partialclonefilter", "combine:tree:0+blob:none")
 			cfg.Location = r.dir
 		}, "conflict", []string{"partial clone without trees"}},
 		{"another user's repository", func(t *testing.T, _ *git.Config) {

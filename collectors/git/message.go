@@ -19,7 +19,8 @@ func subject(message string) string {
 		}
 		lines = append(lines, line)
 	}
-	return strings.TrimRight(clip(strings.Join(lines, " "), maxSubject), " ")
+	// A copy: the subject is kept longer than the message.
+	return strings.Clone(strings.TrimRight(clip(strings.Join(lines, " "), maxSubject), " "))
 }
 
 // copied is the line that git cherry-pick -x adds.
@@ -35,7 +36,7 @@ func cherryPicked(message string) string {
 	if len(all) == 0 {
 		return ""
 	}
-	return all[len(all)-1][1]
+	return strings.Clone(all[len(all)-1][1])
 }
 
 // undone is the line that git revert writes, with or without the words about a merge after the sha.
@@ -51,5 +52,5 @@ func reverted(message string) string {
 	if m == nil {
 		return ""
 	}
-	return m[1]
+	return strings.Clone(m[1])
 }

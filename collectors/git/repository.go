@@ -48,6 +48,9 @@ type tag struct {
 	nested bool   // it names a tag
 }
 
+// oldestGit is the first version that knows every option used here.
+const oldestGit = "2.29"
+
 // open looks at the repository and refuses what would give wrong numbers.
 func open(ctx context.Context, g git, resolver *resolver, cfg Config) (*repository, error) {
 	info, err := os.Stat(g.dir)
@@ -64,6 +67,9 @@ func open(ctx context.Context, g git, resolver *resolver, cfg Config) (*reposito
 	shallow, err := g.output(ctx, "rev-parse", "--is-shallow-repository")
 	if err != nil {
 		return nil, err
+	}
+	if shallow != "true" && shallow != "false" { // git prints options that it does not know
+		return nil, fault.New(fault.Unavailable, "the program %s is too old: version %s or later is needed", g.program, oldestGit)
 	}
 	r := &repository{git: g, resolver: resolver, heads: map[string]head{}}
 	if err := r.readRemotes(ctx); err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// resolver answers which object a name means. It starts one `git cat-file` at the first question.
+// resolver answers which commit a sha means. It starts one `git cat-file` at the first question.
 type resolver struct {
 	git git
 	ctx context.Context // of the run that it serves
@@ -21,28 +21,23 @@ type resolver struct {
 }
 
 // commit returns the sha of the commit that the object is, or that it leads to when it is a tag of any depth; "" when
-// there is none.
+// there is none. The object is named by a sha, which may be shortened.
 func (r *resolver) commit(object string) (string, error) {
-	return r.ask(object + "^{commit}")
-}
-
-// ask returns the sha of what a name means, "" when it means nothing. The name has no line break.
-func (r *resolver) ask(name string) (string, error) {
 	if r.cmd == nil {
 		if err := r.start(); err != nil {
 			return "", err
 		}
 	}
-	if _, err := io.WriteString(r.in, name+"\n"); err != nil {
+	if _, err := io.WriteString(r.in, object+"^{commit}\n"); err != nil {
 		return "", r.broken(err)
 	}
 	answer, err := r.out.ReadString('\n')
 	if err != nil {
 		return "", r.broken(err)
 	}
-	// "sha type", or "name missing", "name ambiguous" and the like.
-	sha, _, _ := strings.Cut(strings.TrimSuffix(answer, "\n"), " ")
-	if !isSHA(sha) || strings.HasSuffix(answer, " missing\n") {
+	// "sha commit", or the question with "missing" or "ambiguous" behind it.
+	sha, _, _ := strings.Cut(answer, " ")
+	if !isSHA(sha) {
 		return "", nil
 	}
 	return sha, nil

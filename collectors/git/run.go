@@ -218,8 +218,7 @@ func (r *run) walk(ctx context.Context, input string, tips map[string]uint8) err
 				r.s.progress.Report(progress.State{Stage: "commits", Done: int64(r.report.Commits), Total: total.Load()})
 			}
 		}
-	}, "log", "--stdin", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none",
-		"--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "--format="+logFormat)
+	}, "log", "--stdin", "-z", "--name-only", "--no-renames", "--ignore-submodules=none", "--encoding=UTF-8", "--format="+logFormat)
 	if err != nil {
 		return err
 	}
