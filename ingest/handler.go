@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -28,6 +30,9 @@ func (i *Intake) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		receipt, err := i.receive(w, r)
 		if err != nil {
+			if i.Failed != nil && fault.KindOf(err) == fault.Internal {
+				i.Failed(r, err)
+			}
 			problem.Write(w, r, AsProblem(err))
 			return
 		}
@@ -42,14 +47,19 @@ func (i *Intake) receive(w http.ResponseWriter, r *http.Request) (*Receipt, erro
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, &problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "events are sent by POST"}
 	}
+	return i.take(r.Context(), func(in *input) error { return in.read(w, r, i.cfg) })
+}
+
+// take stores the events that read puts into its batch.
+func (i *Intake) take(ctx context.Context, read func(*input) error) (*Receipt, error) {
 	in := i.inputs.Get().(*input)
 	in.batch.Reset()
-	if err := in.read(w, r, i.cfg); err != nil {
+	if err := read(in); err != nil {
 		i.inputs.Put(in)
 		return nil, err
 	}
 	receipt := &Receipt{Accepted: in.batch.Len(), ByKind: maps.Collect(in.batch.Counts())}
-	err := i.write(r.Context(), &in.batch)
+	err := i.write(ctx, &in.batch)
 	if receipt.Accepted <= maxKept {
 		i.inputs.Put(in)
 	}
@@ -57,6 +67,17 @@ func (i *Intake) receive(w http.ResponseWriter, r *http.Request) (*Receipt, erro
 		return nil, err
 	}
 	return receipt, nil
+}
+
+// Send implements Sender: it stores the events of an NDJSON text as Handler does, without HTTP.
+func (i *Intake) Send(ctx context.Context, ndjson []byte) error {
+	_, err := i.take(ctx, func(in *input) error {
+		if err := in.decoder.Decode(bytes.NewReader(ndjson), &in.batch); err != nil {
+			return decodingFault(err, i.cfg.MaxEvents)
+		}
+		return nil
+	})
+	return err
 }
 
 // AsProblem gives bad events in err the form of an answer that lists them; any other error it returns as it is.

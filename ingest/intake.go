@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +42,8 @@ type Intake struct {
 	// Touched, when set before the first use, is called after each write with the number of stored events of each
 	// kind. It is called by many goroutines and must not block.
 	Touched func(counts map[string]int)
+	// Failed, when set before the first use, hears of errors behind an answer that hides them.
+	Failed func(r *http.Request, err error)
 
 	cfg     Config
 	store   *store.Store

@@ -9,8 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"cairn/internal/store"
 )
@@ -23,12 +21,7 @@ type salt struct {
 
 const saltName = "respondent_salt"
 
-// settle is how long the maker of a salt waits before it reads which one counts, so that another process that found
-// none at the same moment has written its own by then.
-const settle = 250 * time.Millisecond
-
-// read returns the salt. It asks the store each time: surveys are rare, and so no process can go on with a salt that
-// is not the one that counts.
+// read returns the salt. It asks the store each time: surveys are rare.
 func (s salt) read(ctx context.Context) ([]byte, error) {
 	key, err := s.stored(ctx)
 	if err != nil || key != nil {
@@ -37,11 +30,6 @@ func (s salt) read(ctx context.Context) ([]byte, error) {
 	if err := s.create(ctx); err != nil {
 		return nil, err
 	}
-	select {
-	case <-time.After(settle):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	key, err = s.stored(ctx)
 	if err == nil && key == nil {
 		err = fmt.Errorf("the %s that was just stored is not there", saltName)
@@ -49,8 +37,7 @@ func (s salt) read(ctx context.Context) ([]byte, error) {
 	return key, err
 }
 
-// stored returns the salt that counts, or nil when there is none. Of several, that with the highest version counts,
-// which is also the one that the table keeps.
+// stored returns the salt, or nil when there is none. Should there be several, the one counts that the table keeps.
 func (s salt) stored(ctx context.Context) ([]byte, error) {
 	var text string
 	err := s.store.QueryRow(ctx, "SELECT value FROM installation WHERE name = {name:String} ORDER BY version DESC, value LIMIT 1",
@@ -68,19 +55,24 @@ func (s salt) stored(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
-// create stores a new salt. Its version is the higher the earlier it was made: the first of several wins.
+// create stores a new salt unless there is one. Of several processes that do so at once, one wins: the engine refuses
+// a second insert with the same token, silently. Replicated tables know tokens by themselves, others when told to.
 func (s salt) create(ctx context.Context) error {
-	key := make([]byte, sha256.Size)
-	rand.Read(key) // never fails
-	b, err := s.store.Batch(s.store.Durable(ctx), "INSERT INTO installation (name, value, version)")
+	var engine string
+	err := s.store.QueryRow(ctx, "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'installation'", nil).Scan(&engine)
 	if err != nil {
 		return err
 	}
-	if err := b.Append(saltName, hex.EncodeToString(key), math.MaxUint64-uint64(time.Now().UnixNano())); err != nil {
-		_ = b.Abort()
-		return err
+	if engine == "ReplacingMergeTree" {
+		if err := s.store.Exec(ctx, "ALTER TABLE installation MODIFY SETTING non_replicated_deduplication_window = 100", nil); err != nil {
+			return err
+		}
 	}
-	return b.Send()
+	key := make([]byte, sha256.Size)
+	rand.Read(key) // never fails
+	return s.store.Exec(s.store.Durable(ctx), `INSERT INTO installation (name, value, version)
+		SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'respondent_salt'
+		SELECT {name:String}, {value:String}, 1`, store.Params{"name": saltName, "value": hex.EncodeToString(key)})
 }
 
 // hidden is what is stored in place of a respondent.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cairn/internal/event"
+	"cairn/internal/fault"
 	"cairn/internal/store"
 )
 
@@ -124,8 +125,18 @@ func (t *table[T]) statement() string {
 	return s + ")"
 }
 
-// insert stores all rows of the groups, which have n together, in one insert, durably.
+// insert stores all rows of the groups, which have n together, in one insert, durably. That the store denies it, or has
+// too little memory for it, is not the sender's fault: to the sender the store is unavailable.
 func (t *table[T]) insert(ctx context.Context, st *store.Store, groups []rows[T], n int) error {
+	err := t.send(ctx, st, groups, n)
+	switch fault.KindOf(err) {
+	case fault.Denied, fault.TooLarge:
+		return fault.Replace(fault.Unavailable, err, "%s", err.Error())
+	}
+	return err
+}
+
+func (t *table[T]) send(ctx context.Context, st *store.Store, groups []rows[T], n int) error {
 	b, err := st.Batch(st.Durable(ctx), t.statement())
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,4 +48,28 @@ func FuzzTierOf(f *testing.F) {
 			t.Errorf("non-%s is production", name)
 		}
 	})
+}
+
+// TestTheReferenceSaysWhichTier checks the words that docs/events.md names.
+func TestTheReferenceSaysWhichTier(t *testing.T) {
+	page, err := os.ReadFile("../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (.*) \\|$").FindAllStringSubmatch(string(page), -1)
+	tiers := 0
+	for _, row := range rows {
+		if row[1] == "other" || !slices.Contains([]string{"production", "staging", "testing", "development"}, row[1]) {
+			continue
+		}
+		tiers++
+		for _, name := range regexp.MustCompile(`[\w.-]+`).FindAllString(row[2], -1) {
+			if got := TierOf(name); got != row[1] {
+				t.Errorf("docs/events.md says that %s is %s; it is %s", name, row[1], got)
+			}
+		}
+	}
+	if tiers != 4 {
+		t.Errorf("found the words of %d tiers, want 4", tiers)
+	}
 }

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,10 @@ func TestBadInputIsNamed(t *testing.T) {
 				{Line: 2, Column: 18, Type: "person", Value: `"id":"x"}`, Expected: "well-formed JSON: "},
 				{Line: 3, Type: "person", Field: "/id", Value: `""`, Expected: "a string of 1 to 4096 characters"},
 			},
+		},
+		"of a line that is not JSON only that is said": {
+			`{"type":"person","id":"","bot":"yes","name" "x"}`,
+			[]event.Error{{Line: 1, Column: 45, Type: "person", Value: `"x"}`, Expected: "well-formed JSON: "}},
 		},
 		"a line with something behind the object": {
 			person + " " + person,
@@ -271,6 +276,16 @@ func TestEachHandsOutBatches(t *testing.T) {
 	if diff := cmp.Diff([]int{3, 3, 1}, sizes); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	var names []string
+	err = d.Each(strings.NewReader(`{"type":"person","id":"","name":"Eve"}`+"\n"+person), 3, func(b *event.Batch) error {
+		for _, p := range b.People {
+			names = append(names, p.ID+p.Name)
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{"ada"}, names); diff != "" || err == nil {
+		t.Errorf("a bad event leaves something to the next: %v\n%s", err, diff)
+	}
 	stop := errors.New("stop")
 	if err := d.Each(strings.NewReader(person), 3, func(*event.Batch) error { return stop }); err != stop {
 		t.Errorf("got %v, want the error of yield", err)
@@ -306,6 +321,30 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWhatIsNotSetIsNotWritten(t *testing.T) {
+	for _, tt := range []struct {
+		e    event.Event
+		want string
+	}{
+		{&event.Person{ID: "ada"}, `{"type":"person","id":"ada"}`},
+		{&event.Person{ID: "a\"\n\u00e9\xff", Aliases: []string{}}, `{"type":"person","id":"a\"\né` + "\uFFFD" + `","aliases":[]}`},
+		{&event.Commit{Repository: "r", SHA: "c", AuthoredAt: at(1), CommittedAt: at(1).Add(1_500_999), Telling: event.Telling{Source: "git"}},
+			`{"type":"commit","repository":"r","sha":"c","authored_at":"2026-01-01T01:00:00Z","committed_at":"2026-01-01T01:00:00.001Z","source":"git"}`},
+		{&event.SLO{ID: "s", MeasuredAt: at(1), Service: "s", Target: 0.999},
+			`{"type":"slo","id":"s","measured_at":"2026-01-01T01:00:00Z","service":"s","target":0.999,"good":0,"total":0}`},
+		{&event.SurveyResponse{Survey: "s", Respondent: "r", SubmittedAt: at(1), Answers: []event.SurveyAnswer{
+			{Question: "q", Score: new(int64(0)), Severity: map[string]int64{"b": 1, "a": 2}}}},
+			`{"type":"survey_response","survey":"s","respondent":"r","submitted_at":"2026-01-01T01:00:00Z","answers":[{"question":"q","score":0,"severity":{"a":2,"b":1}}]}`},
+	} {
+		if got := string(event.AppendJSON(nil, tt.e)); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+		if got, err := json.Marshal(tt.e); err != nil || !json.Valid(got) || !bytes.HasPrefix(got, []byte(`{"type":"`+tt.e.Kind())) {
+			t.Errorf("json.Marshal: %s, %v", got, err)
+		}
+	}
 }
 
 func FuzzDecode(f *testing.F) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"unicode/utf8"
 )
 
 // errTooLong says that one line or event is longer than maxEventBytes.
@@ -95,8 +96,11 @@ func (l *lines) first() (byte, error) {
 	}
 }
 
-// peek returns what is left of the current line, as far as it was read.
+// peek returns what is left of the current line, as far as a message shows it.
 func (l *lines) peek() []byte {
+	for l.err == nil && len(l.buf)-l.at < maxShown*utf8.UTFMax {
+		l.fill()
+	}
 	line, _, _ := bytes.Cut(l.buf[l.at:], newline)
 	return line
 }

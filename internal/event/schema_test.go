@@ -107,7 +107,10 @@ func TestSchemaRefusesWhatTheDecoderRefuses(t *testing.T) {
 		judge("unknown type", strings.Replace(base, fmt.Sprintf(`"type":%q`, kind), `"type":"x"`, 1))
 		for _, name := range fieldNames(kind) {
 			for _, value := range values {
-				if isZone := kind == event.KindTeam && name == "time_zone"; isZone {
+				if testing.Short() && len(value) > 1000 {
+					continue // thousands of long texts take their time
+				}
+				if kind == event.KindTeam && name == "time_zone" {
 					continue // a schema does not know the zones
 				}
 				judge(fmt.Sprintf("%s = %.60s", name, value), with(base, name, value))
