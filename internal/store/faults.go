@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -42,8 +43,8 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case ended(ctx) != nil:
+		return ended(ctx)
 	case errors.Is(err, sql.ErrNoRows):
 		return sql.ErrNoRows
 	case errors.Is(err, chdb.ErrClosed), errors.Is(err, clickhouse.ErrConnectionClosed):
@@ -59,6 +60,15 @@ func (s *Store) fault(ctx context.Context, err error) error {
 		return fault.Replace(fault.Unavailable, err, "%s does not answer: %s", s.place(), reason)
 	}
 	return fault.Wrap(fault.Internal, err, "the store")
+}
+
+// ended returns why ctx has ended, or nil. A connection that shares the deadline of its context may notice a moment
+// before the context does.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // exception is fault for a statement that was refused. A code of 0 is not known.
@@ -147,8 +157,8 @@ const howToGetLibrary = "get it with `make engine`, or name it with --library FI
 func (s *Store) startFault(ctx context.Context, err error, library string) error {
 	machine := runtime.GOOS + "/" + runtime.GOARCH
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case ended(ctx) != nil:
+		return ended(ctx)
 	case errors.Is(err, chdb.ErrNoLibrary):
 		return fault.Replace(fault.Unavailable, err, "there is no engine library at %s: %s", library, howToGetLibrary)
 	case errors.Is(err, chdb.ErrWrongLibrary):

@@ -43,11 +43,10 @@ type Store struct {
 	cfg     Config
 	options *clickhouse.Options // without a database and, when embedded, without a transport
 
-	engineConfig string       // a configuration file for the engine
-	engine       *chdb.Engine // nil with a server
-	conn         driver.Conn  // nil until Open
-	closed       atomic.Bool
-	columns      sync.Map // of insert statements; see Batch
+	engine  *chdb.Engine // nil with a server
+	conn    driver.Conn  // nil until Open
+	closed  atomic.Bool
+	columns sync.Map // of insert statements; see Batch
 }
 
 // Rows is the answer to a query; the caller closes it.
@@ -179,11 +178,16 @@ func (s *Store) startEngine(ctx context.Context) error {
 		}
 		library = found
 	}
+	// The engine takes a relative folder for one relative to itself when it syncs it.
+	folder, err := filepath.Abs(s.cfg.Data)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "the data folder %s", s.cfg.Data)
+	}
 	if err := checkFolder(s.cfg.Data); err != nil {
 		return err
 	}
 	engine, err := chdb.Start(ctx, chdb.Config{
-		Library: library, Path: filepath.Join(s.cfg.Data, engineFolder), ConfigFile: s.engineConfig, Server: serverSettings(),
+		Library: library, Path: filepath.Join(folder, engineFolder), Server: serverSettings(),
 	})
 	if err != nil {
 		return s.startFault(ctx, err, library)

@@ -38,6 +38,7 @@ type Engine struct {
 	ids     atomic.Uint64   // of statements
 	slots   chan struct{}   // one token for each connection in use
 	running sync.WaitGroup  // statements at work
+	buffers sync.Pool       // of *[insertChunk]byte
 	ending  context.Context // done when Close has begun
 	end     context.CancelFunc
 
@@ -59,6 +60,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{lib: lib, args: []string{"cairn", "--path=" + cfg.Path}, slots: make(chan struct{}, maxConnections)}
+	e.buffers.New = func() any { return new([insertChunk]byte) }
 	if cfg.ConfigFile != "" {
 		e.args = append(e.args, "--config-file="+cfg.ConfigFile)
 	}

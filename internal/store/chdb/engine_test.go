@@ -15,6 +15,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/goleak"
 
 	"cairn/internal/store"
 	"cairn/internal/store/chdb"
@@ -49,9 +50,10 @@ var folder = sync.OnceValue(func() string {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	_ = os.RemoveAll(filepath.Dir(folder()))
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(filepath.Dir(folder()))
+		os.Exit(code)
+	}))
 }
 
 // start starts an engine that is closed after the test.
@@ -152,6 +154,33 @@ func TestStatementsOfEveryKindAreAnswered(t *testing.T) {
 	}
 }
 
+func TestAnAnswerWithoutRowsHasItsColumns(t *testing.T) {
+	conn := dial(t, start(t))
+	for _, sql := range []string{
+		"SELECT 1 AS n, ['x'] AS texts, toLowCardinality('x') AS low WHERE 0",
+		"SELECT 1 AS n, ['x'] AS texts, toLowCardinality('x') AS low WHERE {p:String} = 'x' SETTINGS max_threads = 1 -- why\n ; ",
+	} {
+		ctx := clickhouse.Context(t.Context(), clickhouse.WithParameters(clickhouse.Parameters{"p": ""}))
+		rows, err := conn.Query(ctx, sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range rows.ColumnTypes() {
+			got = append(got, c.Name()+" "+c.DatabaseTypeName())
+		}
+		if rows.Next() {
+			t.Error("there is a row")
+		}
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+		if want := "[n UInt8 texts Array(String) low LowCardinality(String)]"; fmt.Sprint(got) != want {
+			t.Errorf("%s\nhas the columns %v, want %s", sql, got, want)
+		}
+	}
+}
+
 func TestErrorsKeepTheirCode(t *testing.T) {
 	conn := dial(t, start(t))
 	ctx := t.Context()
@@ -204,6 +233,9 @@ func TestSettingsHoldForTheirStatementOnly(t *testing.T) {
 }
 
 func TestALargeAnswerDoesNotSitInMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 400 MB")
+	}
 	conn := dial(t, start(t))
 	before, peak := resident(t), 0
 	rows, err := conn.Query(t.Context(), "SELECT randomString(100) FROM numbers(4000000)")
@@ -368,6 +400,7 @@ func TestAnAbandonedAnswerFreesItsConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows.Next() // and no further
+		t.Cleanup(func() { _ = rows.Close() })
 	}
 	cancel()
 	waitIdle(t, conn)
@@ -377,7 +410,7 @@ func TestManyStatementsAtOnce(t *testing.T) {
 	conn := dial(t, start(t))
 	execute(t, conn, "CREATE TABLE many (worker UInt64, n UInt64, text String) ENGINE = MergeTree ORDER BY (worker, n)")
 	t.Cleanup(func() { execute(t, conn, "DROP TABLE many SYNC") })
-	const workers, rounds, rowsEach = 24, 6, 500
+	const workers, rounds, rowsEach = 16, 3, 500
 	var group sync.WaitGroup
 	for worker := range uint64(workers) {
 		group.Go(func() {
@@ -424,6 +457,7 @@ func TestCloseEndsWhatIsRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	abandoned.Next()
+	t.Cleanup(func() { _ = abandoned.Close() })
 	failed := make(chan error, 3)
 	for range cap(failed) {
 		go func() { failed <- conn.Exec(t.Context(), slow) }()

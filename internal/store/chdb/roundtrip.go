@@ -55,6 +55,9 @@ func (e *Engine) answer(ctx context.Context, r request, data io.Reader) (body io
 	}
 	if streams(r.sql) {
 		body, size, err := e.stream(ctx, c, r)
+		if err == nil && size == 0 {
+			return e.header(ctx, r)
+		}
 		if !notStreamable(err) {
 			return body, size, err
 		}
@@ -157,6 +160,36 @@ func firstWord(sql string) string {
 	}
 }
 
+// header answers a query that has no rows with a block of its columns and no rows, as a server does. The engine writes
+// no block for no rows.
+func (e *Engine) header(ctx context.Context, r request) (io.ReadCloser, int64, error) {
+	r.sql = "DESCRIBE (" + strings.TrimRight(r.sql, "; \t\r\n") + "\n)"
+	c, err := e.begin(ctx, r.state)
+	if err != nil {
+		return nil, 0, err
+	}
+	described, err := e.run(ctx, c, r)
+	var columns proto.Block
+	if err == nil {
+		err = columns.Decode(chproto.NewReader(bytes.NewReader(described)), 0)
+	}
+	if ctx.Err() != nil {
+		return nil, 0, ctx.Err()
+	}
+	if err != nil || len(columns.Columns) < 2 {
+		return http.NoBody, 0, nil // the answer is right, and only its columns are not known
+	}
+	names, types := columns.Columns[0], columns.Columns[1]
+	buffer := &chproto.Buffer{}
+	buffer.PutUVarInt(uint64(names.Rows()))
+	buffer.PutUVarInt(0)
+	for i := range names.Rows() {
+		buffer.PutString(names.Row(i, false).(string))
+		buffer.PutString(types.Row(i, false).(string))
+	}
+	return io.NopCloser(bytes.NewReader(buffer.Buf)), int64(len(buffer.Buf)), nil
+}
+
 // changesSession says whether behind the statement the session is not what its conn believes.
 func changesSession(sql string) bool {
 	word := strings.ToUpper(firstWord(sql))
@@ -196,7 +229,9 @@ func (e *Engine) fill(ctx context.Context, stream handle, body io.Reader) error 
 	if text := e.lib.insertError(stream); text != "" {
 		return &Error{Text: text}
 	}
-	chunk := make([]byte, insertChunk)
+	buffer := e.buffers.Get().(*[insertChunk]byte)
+	defer e.buffers.Put(buffer)
+	chunk := buffer[:]
 	total := 0
 	for {
 		n, err := io.ReadFull(body, chunk)

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"cairn/internal/fault"
 	"cairn/internal/store"
 	"cairn/internal/store/chdb"
 )
@@ -22,21 +24,19 @@ import (
 // fails. The store is closed, and its database dropped, when the test is over.
 func New(t testing.TB) *store.Store {
 	t.Helper()
-	h, err := process()
+	_, measured := t.(*testing.B)
+	h, err := process(measured)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.New(store.Config{Data: h.folder, Library: h.library, Database: fmt.Sprintf("test_%d", h.made.Add(1))})
+	s, err := h.open(fmt.Sprintf("test_%d", h.made.Add(1)))
 	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := s.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Exec(context.Background(), "DROP DATABASE {name:Identifier} SYNC", store.Params{"name": s.Database()}); err != nil {
+		const sql = "DROP DATABASE IF EXISTS {name:Identifier} SYNC"
+		err := s.Exec(context.Background(), sql, store.Params{"name": s.Database()})
+		if err != nil && fault.KindOf(err) != fault.Unavailable { // the test may have closed it
 			t.Error(err)
 		}
 		if err := s.Close(); err != nil {
@@ -44,6 +44,32 @@ func New(t testing.TB) *store.Store {
 		}
 	})
 	return s
+}
+
+// Again returns another store on the database of s, as another start of the program would open it. It is closed when
+// the test is over.
+func Again(t testing.TB, s *store.Store) *store.Store {
+	t.Helper()
+	again, err := TryAgain(s)
+	if err != nil {
+		t.Error(err)
+		return s
+	}
+	t.Cleanup(func() {
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return again
+}
+
+// TryAgain is Again for a start that may fail; the caller closes the store.
+func TryAgain(s *store.Store) (*store.Store, error) {
+	h, err := process(false)
+	if err != nil {
+		return nil, err
+	}
+	return h.open(s.Database())
 }
 
 // host is the engine of this process. It is up from the first New to the end of the process, because an engine is not
@@ -56,15 +82,53 @@ type host struct {
 	exit    io.WriteCloser // closed by the end of the process, and by nothing else
 }
 
-// process returns the engine of this process; the first call starts it.
-var process = sync.OnceValues(start)
+// open opens a store on a database of the host.
+func (h *host) open(database string) (*store.Store, error) {
+	s, err := store.New(store.Config{Data: h.folder, Library: h.library, Database: database})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return s, s.Open(ctx)
+}
 
-func start() (*host, error) {
+// process returns the engine of this process; the first call starts it. A measurement has its data on a disk.
+func process(measured bool) (*host, error) {
+	only.Do(func() {
+		parent := ""
+		if !measured {
+			parent = memory()
+		}
+		only.host, only.err = start(parent)
+	})
+	return only.host, only.err
+}
+
+// only is the one engine that a process can have.
+var only struct {
+	sync.Once
+	host *host
+	err  error
+}
+
+// memory returns a folder in memory with room for the data of tests, or "". Tests make many tables, and most of that
+// is waiting for the disk.
+func memory() string {
+	const folder, enough = "/dev/shm", 2 << 30
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(folder, &stat); err != nil || stat.Bavail*uint64(stat.Bsize) < enough {
+		return ""
+	}
+	return folder
+}
+
+func start(parent string) (*host, error) {
 	library, err := store.FindLibrary()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "cairn-store-*")
+	folder, err := os.MkdirTemp(parent, "cairn-store-*")
 	if err != nil {
 		return nil, err
 	}
