@@ -23,18 +23,28 @@ type Features struct {
 	UnknownRevisions, PartialRevisions, Monorepos    bool
 	SkewedClocks, Incidents, Hotfixes, Remediations  bool
 	Ownership, Retirement, LateTellings, IncidentWin bool
-	FirstDeployment, Adoption, Surveys, Reliability  bool
+	Adoption, Surveys, Reliability                   bool
+	// OpenPoints are those on which the definitions can be read in more than one way: a cancelled run that an incident
+	// names, reverts of merge commits outside any pull request, remediated deployments without an incident.
+	OpenPoints bool
 }
 
 // Everything turns everything on.
 func Everything() Features {
+	may := Settled()
+	may.OpenPoints = true
+	return may
+}
+
+// Settled turns everything on but the open points.
+func Settled() Features {
 	return Features{
-		true, true, true, true, true,
-		true, true, true, true,
-		true, true, true,
-		true, true, true, true,
-		true, true, true, true,
-		true, true, true, true,
+		PullRequests: true, CherryPicks: true, Reverts: true, Merges: true, Bots: true,
+		Targets: true, Rollbacks: true, Redeploys: true, FailedRuns: true,
+		UnknownRevisions: true, PartialRevisions: true, Monorepos: true,
+		SkewedClocks: true, Incidents: true, Hotfixes: true, Remediations: true,
+		Ownership: true, Retirement: true, LateTellings: true, IncidentWin: true,
+		Adoption: true, Surveys: true, Reliability: true,
 	}
 }
 
@@ -47,7 +57,7 @@ const days = 35
 // Case draws a history and questions about it, whose values are left nil: every metric for every scope or, with most
 // above 0, that many of them.
 func Case(t *rapid.T, may Features, most int) conformance.Case {
-	g := &generator{T: t, may: may, runs: map[string][]string{}}
+	g := &generator{T: t, may: may, runs: map[string][]string{}, causes: map[string][]string{}}
 	c := conformance.Case{
 		ID:    "random",
 		Title: "Random history",
@@ -61,6 +71,9 @@ func Case(t *rapid.T, may Features, most int) conformance.Case {
 	g.asOf = c.AsOf
 	g.people(&c.Events)
 	g.repos(&c.Events)
+	if !may.OpenPoints {
+		c.Events.Commits = withoutRevertedMerges(c)
+	}
 	g.services(&c.Events)
 	g.deployments(&c.Events)
 	if may.Incidents {
@@ -107,9 +120,10 @@ func settings(zone string) conformance.Settings {
 
 type generator struct {
 	*rapid.T
-	may  Features
-	asOf time.Time
-	runs map[string][]string // service to the ids of its deployments
+	may    Features
+	asOf   time.Time
+	runs   map[string][]string // service to the ids of its deployments
+	causes map[string][]string // and to those that an incident may name
 }
 
 // JSON writes the case in the format of the files, for a test that reports one.
@@ -184,10 +198,10 @@ func (g *generator) maybe(label string, n int, t time.Time) time.Time {
 }
 
 func (g *generator) people(e *conformance.Events) {
-	for i := range g.int("people", 3, 9) {
+	for i := range g.int("people", 3, 14) {
 		p := conformance.Person{ID: fmt.Sprintf("p%d", i), Team: g.one("team of person", "t1", "t2", "")}
 		if !g.chance("no first day", 5) {
-			p.FirstDay = start.AddDate(0, 0, g.int("first day", -2, 20)).Format(time.DateOnly)
+			p.FirstDay = start.AddDate(0, 0, g.int("first day", -2, 12)).Format(time.DateOnly)
 		}
 		e.People = append(e.People, p)
 	}

@@ -33,13 +33,13 @@ func (g *generator) graph(repo string, e *conformance.Events) []conformance.Comm
 		authors = append(authors, p.ID)
 	}
 	var graph []conformance.Commit
-	for i := range g.int("commits", 2, 12) {
+	for i := range g.int("commits", 4, 14) {
 		c := conformance.Commit{
 			SHA: fmt.Sprintf("c%d", i), Repo: repo, Parents: []string{}, Author: g.one("author", authors...),
 			Paths: g.some("touched", "web/a", "web", "api/b", "lib/c", "webapp/d", "docs/e"),
 		}
 		// Roughly in order: a commit a day and a half, with the odd one out of place.
-		day := min(i*3/2, 22)
+		day := min(i, 22)
 		c.AuthorTime = g.instant("authored", max(day-3, 0), day)
 		c.CommitTime = g.after("committed", c.AuthorTime)
 		if g.may.SkewedClocks && g.chance("skewed", 8) {
@@ -67,7 +67,8 @@ func (g *generator) graph(repo string, e *conformance.Events) []conformance.Comm
 			}
 		}
 		if g.may.Reverts && i > 0 && g.chance("revert", 4) {
-			c.Reverts = graph[g.int("reverted", 0, i-1)].SHA
+			reverted := graph[g.int("reverted", 0, i-1)]
+			c.Reverts, c.Paths = reverted.SHA, reverted.Paths
 			if g.chance("of an unknown commit", 8) {
 				c.Reverts = "gone"
 			}
@@ -117,4 +118,21 @@ func (g *generator) pull(id string, graph []conformance.Commit) conformance.Pull
 	p.FirstReviewAt = g.maybe("review", 3, g.after("reviewed", p.CreatedAt))
 	p.MergedAt = g.maybe("merge", 5, g.after("merged", p.CreatedAt))
 	return p
+}
+
+// withoutRevertedMerges leaves out reverts of merge commits that no merged pull request put on its base branch.
+func withoutRevertedMerges(c conformance.Case) []conformance.Commit {
+	commits := slices.Clone(c.Events.Commits)
+	for i, revert := range commits {
+		merge := slices.ContainsFunc(commits, func(other conformance.Commit) bool {
+			return other.Repo == revert.Repo && other.SHA == revert.Reverts && len(other.Parents) > 1
+		})
+		requested := slices.ContainsFunc(c.Events.PullRequests, func(p conformance.PullRequest) bool {
+			return p.Repo == revert.Repo && !p.MergedAt.IsZero() && !p.MergedAt.After(c.AsOf) && slices.Contains(p.Landed, revert.Reverts)
+		})
+		if merge && !requested {
+			commits[i].Reverts = ""
+		}
+	}
+	return commits
 }

@@ -27,7 +27,7 @@ func (h *history) judge() {
 		if t.kind == kindChange {
 			h.members = append(h.members, &member{
 				service: t.service, id: t.id(), deployed: t.deployed(), transition: t,
-				targets: reached(append(slices.Clone(t.runs), t.late...)),
+				targets: reached(t.every()),
 			})
 		}
 	}
@@ -76,12 +76,12 @@ func (h *history) explicit() {
 		}
 		for _, id := range r.Remediates {
 			named := h.runs[id]
-			if named == nil || named.transition == r.transition { // Reading: no deployment remediates itself.
-				continue
+			if named == nil || named.transition == r.transition && r.kind != kindRedeploy {
+				continue // Reading: no deployment remediates itself; a redeploy may repair what it redeploys.
 			}
 			if m := h.memberOf(named.transition); m != nil {
 				m.failed = true // provenance remediated (§14)
-				repair := r.transition.runs
+				repair := r.transition.every()
 				if r.kind == kindRedeploy {
 					repair = []*run{r}
 				}
@@ -113,7 +113,7 @@ func (h *history) infer(t *transition) {
 	blame := func(found *transition) {
 		if m := h.memberOf(found); m != nil && !m.failed {
 			m.failed = true
-			m.repairs = append(m.repairs, t.runs)
+			m.repairs = append(m.repairs, t.every())
 		}
 	}
 	if rules.Rollback && t.kind == kindRollback && len(t.backedOut) > 0 { // rule 2
@@ -147,21 +147,25 @@ func (h *history) infer(t *transition) {
 	}
 }
 
+// every lists all runs of the transition. Reading: a flag on any of them is the transition's.
+func (t *transition) every() []*run { return append(slices.Clone(t.runs), t.late...) }
+
 func (t *transition) hotfix() bool {
-	return slices.ContainsFunc(t.runs, func(r *run) bool { return r.IsHotfix })
+	return slices.ContainsFunc(t.every(), func(r *run) bool { return r.IsHotfix })
 }
 
 func (t *transition) remediates() bool {
-	return slices.ContainsFunc(t.runs, func(r *run) bool {
+	return slices.ContainsFunc(t.every(), func(r *run) bool {
 		return len(r.Remediates)+len(r.RemediatesIncidents) > 0
 	})
 }
 
 // resolves says whether an explicit failure of the service is open at the start of the transition, judged from incident
-// data (§14). Reading: a deployment that names what it remediates resolves that and infers nothing.
+// data (§14). Reading: of an earlier deployment; and a deployment that names what it remediates resolves that and infers
+// nothing.
 func (h *history) resolves(t *transition) bool {
 	for _, m := range h.members {
-		if m.service != t.service {
+		if m.service != t.service || !m.deployed.Before(t.deployed()) || m.transition == t {
 			continue
 		}
 		for _, i := range m.incidents {
@@ -170,7 +174,7 @@ func (h *history) resolves(t *transition) bool {
 			}
 		}
 	}
-	for _, r := range t.runs {
+	for _, r := range t.every() {
 		for _, id := range r.Remediates {
 			if named := h.runs[id]; named != nil && named.transition != t && h.memberOf(named.transition) != nil {
 				return true

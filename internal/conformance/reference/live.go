@@ -111,8 +111,8 @@ func (h *history) deploy(s conformance.Service) {
 			h.transitions = append(h.transitions, r.transition)
 		case elsewhere && !onTarget && (empty || newer):
 			r.kind, r.transition = kindRollout, dep
-			// §14 the rollout window runs from the first target. Reading: a later target still is no deployment of its
-			// own, but does not extend completed_at.
+			// §14 the rollout window runs from the first target. Reading: a later target is no deployment of its own
+			// either, and where it is what both a failed deployment and its remediation reached, it counts.
 			if r.finished.Sub(dep.deployed()) <= window {
 				dep.runs = append(dep.runs, r)
 			} else {
