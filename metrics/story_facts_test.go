@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -201,7 +202,13 @@ func (t *table) fact(r cells, only map[string]string) (event.Event, error) {
 	}
 	var d event.Decoder
 	var b event.Batch
-	if err := d.Decode(strings.NewReader(string(line)), &b); err != nil {
+	err = d.Decode(strings.NewReader(string(line)), &b)
+	if bad := (*event.Errors)(nil); errors.As(err, &bad) {
+		first := bad.List[0]
+		first.Line = 0 // the story's own line says where
+		return nil, &first
+	}
+	if err != nil {
 		return nil, err
 	}
 	for e := range b.All() {

@@ -244,21 +244,19 @@ func (l *Line) Stale() bool {
 	return false
 }
 
-// ShippedBy gives the first run that made the commit, or a copy of it, live; false while it is not live.
-func (l *Line) ShippedBy(repository, sha string) (int, bool) {
+// ShippedBy gives the first run that made one of the commits of a repository, or a copy of it, live; false while none is.
+func (l *Line) ShippedBy(repository string, commits []uint32) (int, bool) {
 	p, ok := l.parts[repository]
 	if !ok {
 		return 0, false
 	}
-	c, ok := p.repo.Graph.Find(sha)
-	if !ok {
-		return 0, false
-	}
 	first := -1
-	for o := range p.repo.Graph.Copies(c) {
-		if int(o) < len(p.shipped) && p.shipped[o] != 0 {
-			if r := int(p.shipped[o]) - 1; first < 0 || r < first {
-				first = r
+	for _, c := range commits {
+		for o := range p.repo.Graph.Copies(c) {
+			if int(o) < len(p.shipped) && p.shipped[o] != 0 {
+				if r := int(p.shipped[o]) - 1; first < 0 || r < first {
+					first = r
+				}
 			}
 		}
 	}

@@ -223,11 +223,13 @@ func TestRewindingForgetsExactlyTheRunsAfter(t *testing.T) {
 }
 
 // A line that grows with the history it stands on says what one says that was built at the end, as long as it is
-// built anew when Stale, Revises or Joins say so.
+// built anew when Stale or Revises say so, and rewound to the first run that shipped any Kin of what joined or changed.
 func TestALineGrowsWithItsHistory(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		h := drawStory(t, "a", 14)
 		runs := drawRuns(t, 8, &h)
+		final := h.requests
+		h.requests = nil
 		repository := h.tell(nil)
 		repositories := map[string]*Repository{"a": repository}
 		match := &Bits{}
@@ -239,21 +241,51 @@ func TestALineGrowsWithItsHistory(t *testing.T) {
 		if rapid.Bool().Draw(t, "in order") {
 			told = h.commits
 		}
-		for n, applied := 0, 0; n < len(told) || applied < len(runs); {
+		var requests []ChangeRequest // to be told, what they come to in the end being last
+		for _, c := range final {
+			if rapid.Bool().Draw(t, "told before") {
+				requests = append(requests, ChangeRequest{ID: c.ID, MergedAt: c.MergedAt + 1, FirstCommitAt: Absent, ReadyAt: Absent, FirstReviewAt: Absent, Commits: c.Landed, Landed: c.Commits})
+			}
+		}
+		requests = append(requests, final...)
+		for n, m, applied := 0, 0, 0; n < len(told) || m < len(requests) || applied < len(runs); {
 			anew := false
+			var touched []uint32
 			for range rapid.IntRange(0, len(told)-n).Draw(t, "told") {
 				c := told[n]
 				n++
-				anew = anew || repository.Graph.Revises(&c) || repository.Graph.Joins(&c)
+				anew = anew || repository.Graph.Revises(&c)
+				joins := repository.Graph.Joins(&c)
 				i := repository.Graph.Add(c)
+				if joins {
+					touched = append(touched, repository.Kin(i)...)
+				}
 				if h.matching[c.SHA] {
 					match.Set(i)
 				}
 			}
 			repository.Graph.Seal()
+			for range rapid.IntRange(0, len(requests)-m).Draw(t, "requests told") {
+				if rapid.IntRange(0, 4).Draw(t, "taken back") == 0 {
+					touched = append(touched, repository.Drop(rapid.SampledFrom(requests).Draw(t, "which").ID)...)
+				}
+				touched = append(touched, repository.Put(requests[m])...)
+				m++
+			}
+			if m == len(requests) {
+				for _, c := range final { // any of them may have been taken back
+					touched = append(touched, repository.Put(c)...)
+				}
+			}
 			if r.Stale() || anew {
 				r = build()
 				for _, run := range runs[:applied] {
+					r.Append(run)
+				}
+			} else if i, shipped := r.ShippedBy("a", touched); shipped {
+				r.forget(runs[i:applied])
+				r.Rewind(i)
+				for _, run := range runs[i:applied] {
 					r.Append(run)
 				}
 			}
@@ -265,6 +297,7 @@ func TestALineGrowsWithItsHistory(t *testing.T) {
 				r.Waiting("a", h.head())
 			}
 		}
+		h.requests = final
 		fresh := h.tell(h.commits)
 		want := record(testSettings, true, map[string]*Repository{"a": fresh}, Part{Repository: "a", Match: h.match(fresh.Graph)})
 		for _, run := range runs {

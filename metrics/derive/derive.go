@@ -21,8 +21,8 @@ import (
 )
 
 // overlap is how far back each look for new facts reaches: an insert may become visible that much later than the
-// instant it is stamped with.
-const overlap = 15 * time.Second
+// instant it is stamped with, and the clocks that stamp may differ by that much.
+const overlap = 2 * time.Minute
 
 // Config holds the parameters of attribution. A change of any of them derives everything anew.
 type Config struct {
@@ -82,10 +82,14 @@ type Deriver struct {
 	log  *slog.Logger
 	seed maphash.Seed
 
-	mu          sync.Mutex
+	mu        sync.Mutex
+	published *directory // the latest, for those who only ask
+
+	working     chan struct{} // holds a token while somebody derives; guards what follows
 	started     bool
-	position    time.Time        // facts ingested up to here were seen, all but the latest overlap
-	seen        map[string]sight // what the overlap held when it was last looked at
+	forgotten   bool
+	horizon     horizon
+	aliases     string // fingerprint of the aliases by which the tables were derived; "" when that is not known
 	directory   *directory
 	peopleEpoch int
 	repos       map[string]*repository
@@ -94,21 +98,14 @@ type Deriver struct {
 	revision    uint64
 }
 
-// sight is what a look for new facts found about one subject.
-type sight struct {
-	rows   uint64
-	latest time.Time
-}
-
 // New returns a deriver that has not looked at anything yet.
 func New(cfg Config, st *store.Store, log *slog.Logger) (*Deriver, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Deriver{
-		cfg: cfg, st: st, log: log, seed: maphash.MakeSeed(),
-		seen: map[string]sight{}, repos: map[string]*repository{}, states: map[string]*serviceState{},
-	}, nil
+	d := &Deriver{cfg: cfg, st: st, log: log, seed: maphash.MakeSeed(), working: make(chan struct{}, 1)}
+	d.drop()
+	return d, nil
 }
 
 func (d *Deriver) cutoff() int64 {
@@ -137,38 +134,45 @@ func (d *Deriver) Run(ctx context.Context, wake <-chan struct{}, interval time.D
 
 // Forget drops what is kept in memory and has the next CatchUp derive everything anew.
 func (d *Deriver) Forget() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.started, d.position = true, time.Time{}
+	d.working <- struct{}{}
+	defer func() { <-d.working }()
+	d.forgotten = true
 	d.drop()
 }
 
 func (d *Deriver) drop() {
-	d.seen, d.repos, d.states = map[string]sight{}, map[string]*repository{}, map[string]*serviceState{}
+	d.repos, d.states = map[string]*repository{}, map[string]*serviceState{}
 	d.directory, d.users = nil, nil
 }
 
 // CatchUp derives everything that the facts stored before the call change. After an error nothing is lost: the next
-// call does the work again.
+// call does the work again. One call works at a time; others wait, no longer than their ctx.
 func (d *Deriver) CatchUp(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	select {
+	case d.working <- struct{}{}:
+		defer func() { <-d.working }()
+	case <-ctx.Done():
+		return fmt.Errorf("derive.CatchUp: %w", ctx.Err())
+	}
 	if !d.started {
 		if err := d.resume(ctx); err != nil {
 			return fmt.Errorf("derive.CatchUp: %w", err)
 		}
 	}
-	position := d.position
-	news, err := d.look(ctx)
+	if d.forgotten {
+		d.horizon, d.aliases, d.forgotten = horizon{}, "", false
+	}
+	fresh, since, err := d.look(ctx)
 	if err != nil {
 		return fmt.Errorf("derive.CatchUp: looking for new facts: %w", err)
 	}
-	if len(news) == 0 {
+	if len(fresh) == 0 {
 		return nil
 	}
-	if err := d.digest(ctx, news); err != nil {
+	aliases := d.aliases
+	if err := d.digest(ctx, fresh, since); err != nil {
 		d.drop()
-		d.position = position
+		d.horizon, d.aliases = since.unseen(), aliases
 		return fmt.Errorf("derive.CatchUp: %w", err)
 	}
 	if err := d.checkpoint(ctx); err != nil {
@@ -181,12 +185,14 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 type bookmark struct {
 	Position time.Time `json:"position"`
 	Config   string    `json:"config"`
+	Aliases  string    `json:"aliases"`
+	Revision uint64    `json:"revision"`
 }
 
 func (d *Deriver) fingerprint() string {
 	c := d.cfg
 	c.CachedCommits = 0
-	return fmt.Sprintf("3 %+v", c)
+	return fmt.Sprintf("4 %+v", c)
 }
 
 func (d *Deriver) resume(ctx context.Context) error {
@@ -202,114 +208,130 @@ func (d *Deriver) resume(ctx context.Context) error {
 			return fmt.Errorf("bookmark %q: %w", r.Position, err)
 		}
 	}
+	d.revision = b.Revision
 	if b.Config == d.fingerprint() {
-		d.position = b.Position
+		d.horizon = horizon{position: b.Position}.unseen()
+		d.aliases = b.Aliases
 	}
 	d.started = true
 	return nil
 }
 
 func (d *Deriver) checkpoint(ctx context.Context) error {
-	b, err := json.Marshal(bookmark{Position: d.position, Config: d.fingerprint()})
+	b, err := json.Marshal(bookmark{Position: d.horizon.position, Config: d.fingerprint(), Aliases: d.aliases, Revision: d.revision})
 	if err != nil {
 		return err
 	}
 	return d.st.Exec(ctx, query("set_bookmark"), store.Params{"position": string(b)})
 }
 
-// news is a subject whose facts arrived.
-type news struct {
-	kind, subject string
-}
-
-// look finds the subjects whose facts arrived since the last look.
-func (d *Deriver) look(ctx context.Context) ([]news, error) {
-	since := time.Unix(0, 0).UTC()
-	if !d.position.IsZero() {
-		since = d.position.Add(-overlap)
-	}
-	var rows []struct {
-		Kind    string    `ch:"kind"`
-		Subject string    `ch:"subject"`
-		Rows    uint64    `ch:"rows"`
-		Latest  time.Time `ch:"latest"`
-	}
-	if err := d.st.Select(ctx, &rows, query("changed_facts"), store.Params{"since": since}); err != nil {
-		return nil, err
-	}
-	var fresh []news
-	current := map[string]sight{}
-	for _, r := range rows {
-		k := r.Kind + "\x00" + r.Subject
-		current[k] = sight{r.Rows, r.Latest}
-		if d.seen[k] != current[k] {
-			fresh = append(fresh, news{r.Kind, r.Subject})
-		}
-		if r.Latest.After(d.position) {
-			d.position = r.Latest
-		}
-	}
-	d.seen = current
-	return fresh, nil
-}
-
-// digest derives the services that the news concerns.
-func (d *Deriver) digest(ctx context.Context, fresh []news) error {
+// digest derives the services that the news concerns. since is the horizon before the news.
+func (d *Deriver) digest(ctx context.Context, fresh []news, since horizon) error {
 	has := map[string]bool{}
 	for _, n := range fresh {
 		has[n.kind] = true
 	}
-	all := false
+	dirty := map[string]bool{}
+	all := since.position.IsZero()
 	if d.directory == nil || has["services"] || has["ownership"] || has["people"] || has["teams"] {
-		dir, err := loadDirectory(ctx, d.st, d.cutoff())
+		anew, err := d.loadDirectory(ctx, has["people"], dirty)
 		if err != nil {
 			return err
 		}
-		if has["people"] && (d.directory == nil || !maps.Equal(d.directory.people, dir.people)) {
-			d.peopleEpoch++
-			all = true
-		}
-		d.directory = dir
+		all = all || anew
 	}
 	if d.users == nil || has["deployments"] || has["services"] {
 		if err := d.loadUsers(ctx); err != nil {
 			return err
 		}
 	}
-	dirty := map[string]bool{}
+	if has["incidents"] {
+		if err := d.findMovedIncidents(ctx, since, dirty); err != nil {
+			return err
+		}
+	}
+	loaded := map[string]bool{}
 	for _, n := range fresh {
 		switch n.kind {
 		case "deployments", "incidents", "ownership", "services":
-			id := d.directory.canonical(n.subject)
-			dirty[id] = true
-			if n.kind == "ownership" {
-				delete(d.states, id)
-			}
-			if n.kind == "services" {
-				for _, a := range d.directory.service(id).aliases {
-					dirty[a] = true
-				}
-			}
-		case "commits", "branches", "change_requests", "pipeline_runs":
-			if r := d.repos[n.subject]; r != nil && n.kind != "pipeline_runs" {
+			dirty[d.directory.canonical(n.subject)] = true
+		case "commits", "branches", "change_requests":
+			if r := d.repos[n.subject]; r != nil && !loaded[n.subject] {
+				loaded[n.subject] = true
 				if err := r.load(ctx, d.cutoff()); err != nil {
 					return fmt.Errorf("repository %q: %w", n.subject, err)
 				}
 			}
-			for s := range d.users[n.subject] {
-				dirty[s] = true
-			}
+			maps.Copy(dirty, d.users[n.subject])
+		case "pipeline_runs":
+			maps.Copy(dirty, d.users[n.subject])
 		}
 	}
 	if all {
-		for _, users := range d.users {
-			maps.Copy(dirty, users)
-		}
-		for id := range d.directory.services {
-			dirty[id] = true
+		if err := d.findEverything(ctx, dirty); err != nil {
+			return err
 		}
 	}
 	return d.deriveAll(ctx, slices.Sorted(maps.Keys(dirty)))
+}
+
+// loadDirectory reads who is who. It marks the services whose names mean something else than before; all is true where
+// that is not known, or where other people stand behind the commits.
+func (d *Deriver) loadDirectory(ctx context.Context, people bool, dirty map[string]bool) (all bool, err error) {
+	dir, err := loadDirectory(ctx, d.st, d.cutoff())
+	if err != nil {
+		return false, err
+	}
+	aliases := dir.aliasFingerprint()
+	switch old := d.directory; {
+	case old == nil:
+		all = people || aliases != d.aliases
+	default:
+		for _, name := range dir.renamed(old) {
+			dirty[name] = true
+		}
+		all = !maps.Equal(old.people, dir.people)
+	}
+	if all {
+		d.peopleEpoch++
+	}
+	d.directory, d.aliases = dir, aliases
+	d.mu.Lock()
+	d.published = dir
+	d.mu.Unlock()
+	return all, nil
+}
+
+// findMovedIncidents marks the services that incidents were attributed to which have been told anew: of another
+// service, perhaps.
+func (d *Deriver) findMovedIncidents(ctx context.Context, since horizon, dirty map[string]bool) error {
+	var rows []struct {
+		Service string `ch:"service"`
+	}
+	if err := d.st.Select(ctx, &rows, query("incidents_told_anew"), store.Params{"since": since.from()}); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		dirty[r.Service] = true
+	}
+	return nil
+}
+
+// findEverything marks all services that there are, and those that are left over in the tables.
+func (d *Deriver) findEverything(ctx context.Context, dirty map[string]bool) error {
+	var rows []struct {
+		Service string `ch:"service"`
+	}
+	if err := d.st.Select(ctx, &rows, query("services_everywhere"), nil); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		dirty[r.Service], dirty[d.directory.canonical(r.Service)] = true, true
+	}
+	for id := range d.directory.services {
+		dirty[id] = true
+	}
+	return nil
 }
 
 func (d *Deriver) deriveAll(ctx context.Context, services []string) error {
@@ -317,10 +339,10 @@ func (d *Deriver) deriveAll(ctx context.Context, services []string) error {
 	var out rows
 	began := time.Now()
 	for _, id := range services {
-		if canonical := d.directory.canonical(id); canonical != id {
+		if d.directory.canonical(id) != id {
 			delete(d.states, id)
 			out.forgetService(id)
-			out.gone = append(out.gone, gone{"attributed_services", "service", []any{id}})
+			out.dropService(id)
 			continue
 		}
 		if err := d.derive(ctx, id, &out); err != nil {
@@ -334,6 +356,9 @@ func (d *Deriver) deriveAll(ctx context.Context, services []string) error {
 	}
 	if err := out.flush(ctx, d.st, d.revision); err != nil {
 		return err
+	}
+	for _, r := range d.repos {
+		r.settle()
 	}
 	d.evict()
 	d.log.Debug("derived", "services", len(services), "took", time.Since(began).Round(time.Millisecond))

@@ -3,9 +3,12 @@ package derive
 import (
 	"context"
 	"embed"
+	"fmt"
+	"hash/fnv"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,12 +102,7 @@ func (d *directory) loadServices(ctx context.Context, st *store.Store, cutoff in
 			created: r.Created, idea: upTo(r.Idea, cutoff), retired: upTo(r.Retired, cutoff),
 		}
 		for i, repo := range r.Repositories {
-			patterns := slices.Concat(r.Paths[i], r.SharedPaths[i])
-			if len(r.Paths[i]) == 0 {
-				patterns = nil
-			}
-			slices.Sort(patterns)
-			s.parts = append(s.parts, servicePart{repository: repo, patterns: slices.Compact(patterns)})
+			s.parts = append(s.parts, servicePart{repository: repo, patterns: sortedPatterns(r.Paths[i], r.SharedPaths[i])})
 		}
 		d.services[s.id] = s
 		for _, a := range s.aliases {
@@ -225,15 +223,36 @@ func upTo(t, cutoff int64) int64 {
 	return t
 }
 
+// renamed are the names that mean another service than they did before, with the services that they mean and meant.
+func (d *directory) renamed(old *directory) []string {
+	var names []string
+	for _, aliases := range []map[string]string{d.alias, old.alias} {
+		for name := range aliases {
+			if is, was := d.canonical(name), old.canonical(name); is != was {
+				names = append(names, name, is, was)
+			}
+		}
+	}
+	return names
+}
+
+// aliasFingerprint is the same for two directories in which all names mean the same.
+func (d *directory) aliasFingerprint() string {
+	h := fnv.New64a()
+	for _, name := range slices.Sorted(maps.Keys(d.alias)) {
+		fmt.Fprintf(h, "%q %q\n", name, d.alias[name])
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
 // Service finds a service by id or alias among all that facts name.
 func (d *Deriver) Service(ctx context.Context, name string) (id string, ok bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.know(ctx); err != nil {
+	dir, err := d.know(ctx)
+	if err != nil {
 		return "", false, err
 	}
-	id = d.directory.canonical(name)
-	if _, ok := d.directory.services[id]; ok {
+	id = dir.canonical(name)
+	if _, ok := dir.services[id]; ok {
 		return id, true, nil
 	}
 	var n uint64
@@ -243,14 +262,13 @@ func (d *Deriver) Service(ctx context.Context, name string) (id string, ok bool,
 
 // Teams are a team and the teams below it.
 func (d *Deriver) Teams(ctx context.Context, team string) (teams []string, ok bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.know(ctx); err != nil {
+	dir, err := d.know(ctx)
+	if err != nil {
 		return nil, false, err
 	}
-	teams, known := []string{team}, d.directory.teamNames[team]
+	teams, known := []string{team}, dir.teamNames[team]
 	for i := 0; i < len(teams); i++ {
-		for _, child := range d.directory.children[teams[i]] {
+		for _, child := range dir.children[teams[i]] {
 			if !slices.Contains(teams, child) {
 				teams = append(teams, child)
 			}
@@ -273,13 +291,12 @@ func forever() time.Time { return time.UnixMilli(1 << 52).UTC() }
 
 // Ownership are the stretches during which any of the teams owned each service.
 func (d *Deriver) Ownership(ctx context.Context, teams []string) (map[string][]Span, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.know(ctx); err != nil {
+	dir, err := d.know(ctx)
+	if err != nil {
 		return nil, err
 	}
 	spans := map[string][]Span{}
-	for service, owners := range d.directory.owners {
+	for service, owners := range dir.owners {
 		for _, o := range owners {
 			if slices.Contains(teams, o.team) {
 				s := Span{From: instant(o.since), To: forever()}
@@ -295,23 +312,25 @@ func (d *Deriver) Ownership(ctx context.Context, teams []string) (map[string][]S
 
 // OwnersAt are the teams that owned a service at an instant.
 func (d *Deriver) OwnersAt(ctx context.Context, service string, at time.Time) ([]string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.know(ctx); err != nil {
+	dir, err := d.know(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return d.directory.teams(d.directory.canonical(service), at.UnixMilli()), nil
+	return dir.teams(dir.canonical(service), at.UnixMilli()), nil
 }
 
-func (d *Deriver) know(ctx context.Context) error {
-	if d.directory != nil {
-		return nil
+// know gives the directory by which was derived last or, before that, the present one.
+func (d *Deriver) know(ctx context.Context) (*directory, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.published == nil {
+		dir, err := loadDirectory(ctx, d.st, d.cutoff())
+		if err != nil {
+			return nil, err
+		}
+		d.published = dir
 	}
-	dir, err := loadDirectory(ctx, d.st, d.cutoff())
-	if err == nil {
-		d.directory = dir
-	}
-	return err
+	return d.published, nil
 }
 
 func (d *directory) loadTeams(ctx context.Context, st *store.Store) error {

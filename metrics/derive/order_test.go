@@ -181,7 +181,8 @@ func TestAnyOrderOfFactsGivesTheSameTables(t *testing.T) {
 		b.catchUp(d)
 		got := b.tables()
 		if diff := differences(b.anew(nil), got); diff != "" {
-			t.Fatalf("%s\n%s", strings.Join(log, ""), diff)
+			t.Log(strings.Join(log, ""))
+			t.Fatal(diff)
 		}
 	})
 }

@@ -14,22 +14,23 @@ import (
 type repository struct {
 	attribution.Repository
 	st       *store.Store
-	byID     map[string]int // change request -> index into Requests
 	filters  map[string]*pathFilter
 	loaded   bool
 	until    time.Time // facts ingested up to here have been read, all but the latest overlap
 	revision int       // moves when a commit is told anew in other words
-	touched  []string  // commits of change requests that were told or told anew, in that order
+	touched  []uint32  // commits whose delivery may have changed, in the order in which that was found
+	settled  int       // how many were touched before those, and seen by every line
 }
 
 // pathFilter is what one list of path patterns selects.
 type pathFilter struct {
 	filter attribution.Filter
 	bits   attribution.Bits
+	fresh  bool // nothing was concluded from it yet
 }
 
 func newRepository(st *store.Store, id string) *repository {
-	r := &repository{st: st, byID: map[string]int{}, filters: map[string]*pathFilter{}}
+	r := &repository{st: st, filters: map[string]*pathFilter{}}
 	r.ID = id
 	r.Graph = attribution.NewGraph(0)
 	r.Index()
@@ -50,13 +51,13 @@ func (r *repository) want(ctx context.Context, lists ...[]string) error {
 		if err != nil {
 			return err
 		}
-		r.filters[k] = &pathFilter{filter: f}
+		r.filters[k] = &pathFilter{filter: f, fresh: true}
 		fresh = true
 	}
 	if !fresh || !r.loaded {
 		return nil
 	}
-	return r.loadPaths(ctx, time.Time{})
+	return r.loadPaths(ctx, time.Time{}, r.Graph.Size())
 }
 
 // match gives the commits that a list of patterns selects; nil for all.
@@ -69,26 +70,28 @@ func (r *repository) match(patterns []string) *attribution.Bits {
 
 // load reads what was told since the last load. Facts told after the cutoff stay unknown.
 func (r *repository) load(ctx context.Context, cutoff int64) error {
+	var commits uint64
+	var now time.Time
+	if err := r.st.QueryRow(ctx, query("commit_count"), store.Params{"repository": r.ID}).Scan(&commits, &now); err != nil {
+		return err
+	}
 	since := time.Time{}
 	if r.loaded {
 		since = r.until.Add(-overlap)
 	} else {
-		var n uint64
-		if err := r.st.QueryRow(ctx, query("commit_count"), store.Params{"repository": r.ID}).Scan(&n); err != nil {
-			return err
-		}
-		r.Graph = attribution.NewGraph(int(n))
+		r.Graph = attribution.NewGraph(int(commits))
+		r.Index()
 	}
-	now := time.Now()
+	before := r.Graph.Size()
 	if err := r.loadCommits(ctx, since); err != nil {
 		return err
 	}
 	if len(r.filters) > 0 {
-		if err := r.loadPaths(ctx, since); err != nil {
+		if err := r.loadPaths(ctx, since, before); err != nil {
 			return err
 		}
 	}
-	if err := r.loadRequests(ctx, cutoff); err != nil {
+	if err := r.loadRequests(ctx, since, cutoff); err != nil {
 		return err
 	}
 	var heads []struct {
@@ -100,6 +103,9 @@ func (r *repository) load(ctx context.Context, cutoff int64) error {
 	r.Head = ""
 	if len(heads) > 0 {
 		r.Head = heads[0].SHA
+	}
+	if !r.loaded {
+		r.touched = nil // nothing was derived from it yet
 	}
 	r.loaded, r.until = true, now
 	return nil
@@ -118,10 +124,17 @@ func (r *repository) loadCommits(ctx context.Context, since time.Time) error {
 			return err
 		}
 		c.Parents = split(c.Parents[:0], parents)
-		if r.loaded && r.Graph.Revises(&c) {
+		if !r.loaded {
+			r.Graph.Add(c)
+			continue
+		}
+		if r.Graph.Revises(&c) {
 			r.revision++
 		}
-		r.Graph.Add(c)
+		joins := r.Graph.Joins(&c)
+		if i := r.Graph.Add(c); joins {
+			r.touched = append(r.touched, r.Kin(i)...)
+		}
 	}
 	r.Graph.Seal()
 	return rows.Err()
@@ -137,7 +150,9 @@ func split(list []string, joined string) []string {
 	return list
 }
 
-func (r *repository) loadPaths(ctx context.Context, since time.Time) error {
+// loadPaths finds what the filters select of the commits told since the given instant. A selection that changes for
+// one of the commits that the graph had heard of before is a revision.
+func (r *repository) loadPaths(ctx context.Context, since time.Time, before int) error {
 	rows, err := r.st.Query(ctx, query("commit_paths"), store.Params{"repository": r.ID, "since": since})
 	if err != nil {
 		return err
@@ -155,15 +170,27 @@ func (r *repository) loadPaths(ctx context.Context, since time.Time) error {
 			continue
 		}
 		for _, f := range r.filters {
-			if f.filter.Match(paths) && !f.bits.Has(c) {
+			matches := f.filter.Match(paths)
+			if matches == f.bits.Has(c) {
+				continue
+			}
+			if matches {
 				f.bits.Set(c)
+			} else {
+				f.bits.Clear(c)
+			}
+			if int(c) < before && !f.fresh {
+				r.revision++
 			}
 		}
+	}
+	for _, f := range r.filters {
+		f.fresh = false
 	}
 	return rows.Err()
 }
 
-func (r *repository) loadRequests(ctx context.Context, cutoff int64) error {
+func (r *repository) loadRequests(ctx context.Context, since time.Time, cutoff int64) error {
 	var rows []struct {
 		ID          string   `ch:"id"`
 		Author      string   `ch:"author"`
@@ -176,36 +203,56 @@ func (r *repository) loadRequests(ctx context.Context, cutoff int64) error {
 		Landed      []string `ch:"landed"`
 		URL         string   `ch:"url"`
 	}
-	if err := r.st.Select(ctx, &rows, query("change_requests"), store.Params{"repository": r.ID}); err != nil {
+	if err := r.st.Select(ctx, &rows, query("change_requests"), store.Params{"repository": r.ID, "since": since}); err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if row.Merged > cutoff {
+		if row.Merged == attribution.Absent || row.Merged > cutoff {
+			r.touched = append(r.touched, r.Drop(row.ID)...)
 			continue
 		}
-		c := attribution.ChangeRequest{
+		r.touched = append(r.touched, r.Put(attribution.ChangeRequest{
 			ID: row.ID, Author: row.Author, CreatedAt: row.Created, FirstCommitAt: row.FirstCommit, ReadyAt: row.Ready,
 			FirstReviewAt: upTo(row.FirstReview, cutoff), MergedAt: row.Merged, Commits: row.Commits, Landed: row.Landed, URL: row.URL,
-		}
-		i, known := r.byID[c.ID]
-		switch {
-		case !known:
-			r.byID[c.ID] = len(r.Requests)
-			r.Requests = append(r.Requests, c)
-		case sameRequest(&r.Requests[i], &c):
-			continue
-		default:
-			r.touched = append(append(r.touched, r.Requests[i].Commits...), r.Requests[i].Landed...)
-			r.Requests[i] = c
-		}
-		r.touched = append(append(r.touched, c.Commits...), c.Landed...)
+		})...)
 	}
-	r.Index()
 	return nil
 }
 
-func sameRequest(a, b *attribution.ChangeRequest) bool {
-	return a.Author == b.Author && a.CreatedAt == b.CreatedAt && a.FirstCommitAt == b.FirstCommitAt && a.ReadyAt == b.ReadyAt &&
-		a.FirstReviewAt == b.FirstReviewAt && a.MergedAt == b.MergedAt && a.URL == b.URL &&
-		slices.Equal(a.Commits, b.Commits) && slices.Equal(a.Landed, b.Landed)
+// settle forgets what was touched, once every line has seen it.
+func (r *repository) settle() {
+	r.settled += len(r.touched)
+	r.touched = nil
+}
+
+// touchedSince are the commits touched after the first n. ok is false when some of them are forgotten.
+func (r *repository) touchedSince(n int) (commits []uint32, ok bool) {
+	if n < r.settled {
+		return nil, false
+	}
+	return r.touched[n-r.settled:], true
+}
+
+// told is how many commits were ever touched.
+func (r *repository) told() int { return r.settled + len(r.touched) }
+
+// firstMerge is the earliest merge of a change request at or after an instant; max for none.
+func (r *repository) firstMerge(at, none int64) int64 {
+	first := none
+	for i := range r.Requests {
+		if m := r.Requests[i].MergedAt; m >= at {
+			first = min(first, m)
+		}
+	}
+	return first
+}
+
+// sortedPatterns are the path patterns of a part; nil for the whole repository.
+func sortedPatterns(own, shared []string) []string {
+	if len(own) == 0 {
+		return nil
+	}
+	patterns := slices.Concat(own, shared)
+	slices.Sort(patterns)
+	return slices.Compact(patterns)
 }

@@ -12,4 +12,4 @@ SELECT id, attempt, toString(source) AS source, toString(environment) AS environ
        toString(way) AS way, url, version
 FROM deployments FINAL
 WHERE service IN {services:Array(String)}
-ORDER BY source, id, attempt, version
+ORDER BY source, id, attempt, version, service

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/maphash"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -126,10 +126,13 @@ func (d *Deriver) loadRuns(ctx context.Context, names []string) ([]run, error) {
 			}
 			x.Status, x.FinishedAt, x.at = "in_progress", attribution.Absent, r.Started
 		}
-		x.hash = maphash.Comparable(d.seed, fmt.Sprintf("%v %v", x.Run, x.Run.Verdict != nil && *x.Run.Verdict))
 		runs = append(runs, x)
 	}
 	resolveReferences(runs)
+	f := newFingerprint(d.seed)
+	for i := range runs {
+		runs[i].hash = f.run(&runs[i].Run)
+	}
 	return runs, nil
 }
 
@@ -245,7 +248,8 @@ type lineState struct {
 	waiting   uint64            // hash of the rows of waiting changes
 	touched   map[string]int    // repository -> how many of its touched commits were looked at
 	revisions map[string]int    // repository -> its revision when the line was built
-	sink      *rows             // where the line reports to
+	repos     map[string]*repository
+	sink      *rows // where the line reports to
 }
 
 // rowKey identifies a row within a line.
@@ -273,7 +277,7 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	}
 	first := firstProduction(runs)
 	keep := svc.created != attribution.Absent && first != nil && first.FinishedAt >= svc.created
-	config := fmt.Sprint(svc.parts, svc.created, keep, d.peopleEpoch)
+	config := fmt.Sprintf("%q %d %t %d %+v", svc.parts, svc.created, keep, d.peopleEpoch, dir.owners[id])
 	st := d.states[id]
 	if st == nil || st.config != config {
 		st = &serviceState{lines: map[string]*lineState{}, config: config}
@@ -330,7 +334,7 @@ func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs [
 	})
 	ls := st.lines[name]
 	from, cut := 0, int64(math.MaxInt64)
-	if ls != nil && !ls.revised(repos) && !ls.line.Stale() {
+	if ls != nil && ls.adopt(repos) && !ls.line.Stale() {
 		from = ls.firstChange(live, repos)
 		if old := ls.line.Runs(); from < len(old) {
 			for from > 0 && old[from-1].FinishedAt == old[from].FinishedAt {
@@ -375,14 +379,21 @@ func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs [
 	return a
 }
 
-// revised tells whether a commit was told anew in other words since the line was built.
-func (ls *lineState) revised(repos map[string]*repository) bool {
+// adopt gives the line the repositories as they are now. It returns false where the line stands on something else than
+// those: a commit was told anew in other words, or the line missed something.
+func (ls *lineState) adopt(repos map[string]*repository) bool {
 	for id, r := range repos {
-		if seen, ok := ls.revisions[id]; ok && seen != r.revision {
-			return true
+		before, known := ls.repos[id]
+		ls.repos[id] = r
+		if !known {
+			ls.touched[id], ls.revisions[id] = r.told(), r.revision
+			continue
+		}
+		if _, ok := r.touchedSince(ls.touched[id]); !ok || before != r || ls.revisions[id] != r.revision {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // firstChange is the first place in the line from which things may have come out differently: where the runs differ
@@ -393,10 +404,9 @@ func (ls *lineState) firstChange(live []run, repos map[string]*repository) int {
 		from++
 	}
 	for id, r := range repos {
-		for _, sha := range r.touched[min(ls.touched[id], len(r.touched)):] {
-			if run, shipped := ls.line.ShippedBy(id, sha); shipped {
-				from = min(from, run)
-			}
+		commits, _ := r.touchedSince(ls.touched[id])
+		if run, shipped := ls.line.ShippedBy(id, commits); shipped {
+			from = min(from, run)
 		}
 	}
 	return from
@@ -405,20 +415,20 @@ func (ls *lineState) firstChange(live []run, repos map[string]*repository) int {
 // remember notes how much of the repositories' news the line has seen.
 func (ls *lineState) remember(repos map[string]*repository) {
 	for id, r := range repos {
-		ls.touched[id] = len(r.touched)
+		ls.touched[id] = r.told()
 		ls.revisions[id] = r.revision
 	}
 }
 
 func (d *Deriver) newLine(svc *service, name string, keep bool, repos map[string]*repository) *lineState {
-	ls := &lineState{written: map[rowKey]uint64{}, others: map[rowKey]uint64{}, touched: map[string]int{}, revisions: map[string]int{}}
+	ls := &lineState{written: map[rowKey]uint64{}, others: map[rowKey]uint64{}, touched: map[string]int{}, revisions: map[string]int{}, repos: maps.Clone(repos)}
 	var parts []attribution.Part
 	for _, p := range svc.parts {
 		parts = append(parts, attribution.Part{Repository: p.repository, Match: repos[p.repository].match(p.patterns)})
 	}
 	ls.line = attribution.NewLine(attribution.Config{
 		Settings: d.cfg.attribution(), Author: d.directory.author, Parts: parts, KeepBaseline: keep,
-		Repository: func(id string) *attribution.Repository { return &repos[id].Repository },
+		Repository: func(id string) *attribution.Repository { return &ls.repos[id].Repository },
 		Deliver: func(c *attribution.Change) {
 			ls.sink.changes.add(name, svc.id, d.directory.teams(svc.id, c.DeployedAt), c)
 		},

@@ -263,7 +263,7 @@ func (s *story) deployments() {
 			}
 			d.Remediates, d.RemediatesIncidents = nil, nil
 			if s.chance("remediates", 8) {
-				d.Remediates = []string{s.one("remediated", "d0", "d1", "cd:d2")}
+				d.Remediates = slices.DeleteFunc([]string{s.one("remediated", "d0", "d1", "cd:d2")}, func(id string) bool { return id == d.ID })
 			}
 			if s.chance("remediates an incident", 12) {
 				d.RemediatesIncidents = []string{"i0"}

@@ -1,10 +1,10 @@
 package derive
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -54,6 +54,11 @@ func (o *rows) forgetService(service string) {
 	o.troubles = append(o.troubles, cut{service, "", attribution.Absent})
 }
 
+// dropService has the row of a service that is none, or no longer one, removed.
+func (o *rows) dropService(service string) {
+	o.gone = append(o.gone, gone{"attributed_services", "service", []any{service}})
+}
+
 func (o *rows) len() int {
 	return len(o.runs.id) + len(o.deployments.id) + len(o.changes.id) + len(o.commits.sha) + len(o.waiting.id) + len(o.incidents.id) + len(o.services.id)
 }
@@ -81,14 +86,8 @@ func (o *rows) flush(ctx context.Context, st *store.Store, revision uint64) erro
 			return fmt.Errorf("writing %s: %w", t.name, err)
 		}
 	}
-	for _, g := range o.gone {
-		b, err := st.Batch(ctx, "INSERT INTO "+g.table+" ("+g.columns+", revision, is_deleted)")
-		if err != nil {
-			return err
-		}
-		if err := cmp.Or(b.Append(append(g.key, revision, uint8(1))...), b.Send()); err != nil {
-			return fmt.Errorf("writing %s: %w", g.table, err)
-		}
+	if err := o.remove(ctx, st, revision); err != nil {
+		return err
 	}
 	for _, s := range []struct {
 		statement string
@@ -106,6 +105,32 @@ func (o *rows) flush(ctx context.Context, st *store.Store, revision uint64) erro
 		}
 	}
 	*o = rows{}
+	return nil
+}
+
+// remove marks the rows that are gone as deleted.
+func (o *rows) remove(ctx context.Context, st *store.Store, revision uint64) error {
+	slices.SortStableFunc(o.gone, func(a, b gone) int { return strings.Compare(a.table, b.table) })
+	for len(o.gone) > 0 {
+		first, n := o.gone[0], 0
+		b, err := st.Batch(ctx, "INSERT INTO "+first.table+" ("+first.columns+", revision, is_deleted)")
+		if err != nil {
+			return err
+		}
+		for n < len(o.gone) && o.gone[n].table == first.table && err == nil {
+			err = b.Append(append(o.gone[n].key, revision, uint8(1))...)
+			n++
+		}
+		if err != nil {
+			_ = b.Abort()
+		} else {
+			err = b.Send()
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", first.table, err)
+		}
+		o.gone = o.gone[n:]
+	}
 	return nil
 }
 
@@ -268,6 +293,12 @@ type incidentRows struct {
 	teams                                                      [][]string
 }
 
+func (t *incidentRows) append(o *incidentRows) {
+	t.service, t.id, t.cause, t.deployment = append(t.service, o.service...), append(t.id, o.id...), append(t.cause, o.cause...), append(t.deployment, o.deployment...)
+	t.rule, t.severity, t.title, t.url = append(t.rule, o.rule...), append(t.severity, o.severity...), append(t.title, o.title...), append(t.url, o.url...)
+	t.started, t.restored, t.teams = append(t.started, o.started...), append(t.restored, o.restored...), append(t.teams, o.teams...)
+}
+
 func (t *incidentRows) columns() (string, []any, int) {
 	return "service, started_at, incident, teams, restored_at, cause, deployment, rule, severity, title, url",
 		[]any{t.service, t.started, t.id, t.teams, t.restored, t.cause, t.deployment, t.rule, t.severity, t.title, t.url}, len(t.id)
@@ -332,11 +363,12 @@ func (w *lineWriter) runs(from int, others []run) {
 func (w *lineWriter) inLine(k rowKey) bool {
 	r := attribution.Run{ID: k.id, FinishedAt: k.at}
 	i := w.ls.line.Place(&r)
-	return i < len(w.ls.line.Runs()) && w.ls.line.Runs()[i].ID == k.id
+	return i < len(w.ls.line.Runs()) && w.ls.line.Runs()[i].ID == k.id && w.ls.line.Runs()[i].FinishedAt == k.at
 }
 
 func (w *lineWriter) deployments(a *attribution.Assessment) {
-	present := map[rowKey]uint64{}
+	present := make(map[rowKey]uint64, len(a.Deployments))
+	f := newFingerprint(w.d.seed)
 	for i := range a.Deployments {
 		dep, o := &a.Deployments[i], &a.Outcomes[i]
 		r := dep.Failed
@@ -344,7 +376,7 @@ func (w *lineWriter) deployments(a *attribution.Assessment) {
 			r = &w.ls.line.Runs()[dep.Run]
 		}
 		k := rowKey{dep.DeployedAt, r.ID}
-		h := maphash.Comparable(w.d.seed, fmt.Sprint(dep.Kind, dep.CompletedAt, dep.Targets, dep.Baseline, dep.Changes, dep.Commits, dep.Flags, o.Failed, o.Rule, o.By, o.RestoredAt, o.RestoredBy, o.Rework, o.ReworkRule, o.ReworkOf, r.Way, r.VersionName, r.URL))
+		h := f.deployment(dep, r, o)
 		present[k] = h
 		if dep.DeployedAt >= w.cut || w.ls.written[k] != h {
 			w.out.deployments.add(w.name, w.svc.id, w.teams(dep.DeployedAt), dep, r, o)
@@ -362,9 +394,12 @@ func (w *lineWriter) deployments(a *attribution.Assessment) {
 // shipped. A line without runs has none: nothing says that it will ever ship.
 func (w *lineWriter) waiting(repos map[string]*repository) {
 	var t waitingRows
+	f := newFingerprint(w.d.seed)
 	if len(w.ls.line.Runs()) > 0 {
-		for id, r := range repos {
-			for _, c := range w.ls.line.Waiting(id, r.Head) {
+		for _, id := range slices.Sorted(maps.Keys(repos)) {
+			f.texts(id)
+			for _, c := range w.ls.line.Waiting(id, repos[id].Head) {
+				f.waiting(&c)
 				t.line, t.service, t.repository = append(t.line, w.name), append(t.service, w.svc.id), append(t.repository, id)
 				t.id, t.kind, t.author, t.url = append(t.id, c.ID), append(t.kind, c.Kind), append(t.author, c.Author), append(t.url, c.URL)
 				t.bot, t.started, t.merged = append(t.bot, c.Bot), append(t.started, instant(c.Start)), append(t.merged, instant(c.MergedAt))
@@ -372,25 +407,13 @@ func (w *lineWriter) waiting(repos map[string]*repository) {
 			}
 		}
 	}
-	h := hashOf(w.d.seed, t.repository, t.id, t.author)
+	h := f.sum()
 	if h == w.ls.waiting && w.cut != attribution.Absent {
 		return
 	}
 	w.ls.waiting = h
 	w.out.waits = append(w.out.waits, cut{w.svc.id, w.name, attribution.Absent})
 	appendWaiting(&w.out.waiting, &t)
-}
-
-func hashOf(seed maphash.Seed, columns ...[]string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	for _, c := range columns {
-		sorted := slices.Clone(c)
-		slices.Sort(sorted)
-		h.WriteString(strings.Join(sorted, "\x00"))
-		h.WriteByte(1)
-	}
-	return h.Sum64()
 }
 
 func appendWaiting(to, from *waitingRows) {
@@ -401,13 +424,8 @@ func appendWaiting(to, from *waitingRows) {
 }
 
 func (d *Deriver) writeIncidents(svc *service, st *serviceState, incidents []incident, a attribution.Assessment, out *rows) {
-	h := maphash.Comparable(d.seed, fmt.Sprint(incidents, a.Links))
-	if h == st.incidents {
-		return
-	}
-	st.incidents = h
-	out.troubles = append(out.troubles, cut{svc.id, "", attribution.Absent})
-	t := &out.incidents
+	f := newFingerprint(d.seed)
+	var t incidentRows
 	for i, inc := range incidents {
 		restored := inc.RestoredAt
 		if restored == attribution.Absent {
@@ -422,15 +440,28 @@ func (d *Deriver) writeIncidents(svc *service, st *serviceState, incidents []inc
 				deployment = st.lines[Production].line.Runs()[dep.Run].ID
 			}
 		}
+		f.texts(inc.ID, inc.cause, deployment, rule, inc.severity, inc.title, inc.url)
+		f.numbers(inc.StartedAt, restored)
 		t.service, t.id, t.cause = append(t.service, svc.id), append(t.id, inc.ID), append(t.cause, inc.cause)
 		t.deployment, t.rule, t.severity = append(t.deployment, deployment), append(t.rule, rule), append(t.severity, inc.severity)
 		t.title, t.url, t.started = append(t.title, inc.title), append(t.url, inc.url), append(t.started, instant(inc.StartedAt))
 		t.restored, t.teams = append(t.restored, optional(restored)), append(t.teams, d.directory.teams(svc.id, inc.StartedAt))
 	}
+	h := f.sum()
+	if h == st.incidents {
+		return
+	}
+	st.incidents = h
+	out.troubles = append(out.troubles, cut{svc.id, "", attribution.Absent})
+	out.incidents.append(&t)
 }
 
 func (d *Deriver) writeService(ctx context.Context, svc *service, st *serviceState, repos map[string]*repository, first *run, known bool, out *rows) error {
 	if _, registered := d.directory.services[svc.id]; !registered && !known || svc.id == "" {
+		if svc.id != "" {
+			out.dropService(svc.id)
+		}
+		st.service = 0
 		return nil
 	}
 	firstAt, firstID := int64(attribution.Absent), ""
@@ -452,7 +483,7 @@ func (d *Deriver) writeService(ctx context.Context, svc *service, st *serviceSta
 			return err
 		}
 	}
-	h := maphash.Comparable(d.seed, fmt.Sprint(svc, teams, firstAt, firstID, firstCommit, firstMerge, firstSuccess))
+	h := maphash.Comparable(d.seed, fmt.Sprint(*svc, teams, firstAt, firstID, firstCommit, firstMerge, firstSuccess))
 	if h == st.service {
 		return nil
 	}
@@ -474,16 +505,12 @@ func (d *Deriver) beginnings(ctx context.Context, svc *service, repos map[string
 		r := repos[p.repository]
 		ids = append(ids, p.repository)
 		commit = min(commit, r.Graph.FirstAfter(svc.created, r.match(p.patterns)))
-		for i := range r.Requests {
-			if m := r.Requests[i].MergedAt; m >= svc.created {
-				merge = min(merge, m)
-			}
-		}
+		merge = r.firstMerge(svc.created, merge)
 	}
 	if len(ids) > 0 {
 		var n uint64
 		var first int64
-		if err := d.st.QueryRow(ctx, query("first_pipeline_success"), store.Params{"repositories": ids}).Scan(&first, &n); err != nil {
+		if err := d.st.QueryRow(ctx, query("first_pipeline_success"), store.Params{"repositories": ids, "since": svc.created}).Scan(&first, &n); err != nil {
 			return 0, 0, 0, err
 		}
 		if n > 0 {
@@ -491,7 +518,7 @@ func (d *Deriver) beginnings(ctx context.Context, svc *service, repos map[string
 		}
 	}
 	for _, t := range []*int64{&commit, &merge, &success} {
-		if *t > d.cutoff() {
+		if *t == math.MaxInt64 || *t > d.cutoff() {
 			*t = attribution.Absent
 		}
 	}

@@ -1,5 +1,5 @@
 -- What was left out of the numbers of a window, and why?
-SELECT reason, count() AS n, arraySlice(groupArray(id), 1, 5) AS examples
+SELECT reason, count() AS n, arraySlice(arraySort(groupArray(id)), 1, 5) AS examples
 FROM
 (
     SELECT run AS id,

@@ -1,7 +1,7 @@
 (
     SELECT
         s.t AS t, s.service AS service, s.teams AS teams, s.capability AS capability,
-        if(s.observed_at IS NULL OR s.observed_at < s.t - toIntervalSecond({signal_ttl_seconds:Int64}), 'unknown', s.state) AS state,
+        if(s.observed_at IS NULL OR s.observed_at < s.t - toIntervalSecond({signal_ttl_seconds:Int64}), 'unknown', assumeNotNull(s.state)) AS state,
         countIf(x.exemption = 'not_applicable') > 0 AS not_applicable,
         countIf(x.exemption = 'escape_hatch') > 0 AS escape_hatch
     FROM
