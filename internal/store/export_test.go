@@ -4,14 +4,14 @@ import (
 	"context"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ConnectWithoutSettings connects to the server of s as s does, but without settings that an old server does not know.
-func ConnectWithoutSettings(s *Store) (driver.Conn, error) {
-	options := s.optionsFor("default")
-	options.Settings = nil
-	return clickhouse.Open(options)
+// OpenWithoutSettings opens s on the server's own database as it is, for a server that does not know our settings.
+func OpenWithoutSettings(s *Store) error {
+	s.options.Settings = nil
+	conn, err := clickhouse.Open(s.optionsFor("default"))
+	s.conn = conn
+	return err
 }
 
 // CreateDatabaseWithoutSettings creates the database of s on a server that does not know all of our settings.
@@ -20,8 +20,8 @@ func CreateDatabaseWithoutSettings(ctx context.Context, s *Store) error {
 	return s.createDatabase(ctx)
 }
 
-// Fault is what s makes of an error of the driver.
-func Fault(s *Store, ctx context.Context, err error) error { return s.fault(ctx, err) }
-
 // VersionTable is the statement that makes the table of applied migrations.
 func VersionTable(cluster string) string { return versionSQL{cluster}.CreateTable(versionTable) }
+
+// Ended is why a context has ended.
+func Ended(ctx context.Context) error { return ended(ctx) }

@@ -169,5 +169,5 @@ func (s *Store) startFault(ctx context.Context, err error, library string) error
 	if reason := checkFolder(s.cfg.Data); reason != nil {
 		return reason
 	}
-	return fault.Replace(fault.Internal, err, "the engine does not start over the data folder %s; it printed why", s.cfg.Data)
+	return fault.Replace(fault.Internal, err, "the engine does not start over the data folder %s: either this process holds another folder, or the engine has printed why", s.cfg.Data)
 }

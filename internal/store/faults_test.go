@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
 	"cairn/internal/fault"
 	"cairn/internal/store"
@@ -71,6 +71,31 @@ func wantFault(t *testing.T, err error, kind fault.Kind, want string) {
 	}
 }
 
+// late is a context that has not noticed its deadline.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Nanosecond), true }
+
+func TestADeadlineIsReachedBeforeTheContextNotices(t *testing.T) {
+	if got := store.Ended(late{t.Context()}); got != context.DeadlineExceeded {
+		t.Errorf("got %v, want %v", got, context.DeadlineExceeded)
+	}
+	if got := store.Ended(t.Context()); got != nil {
+		t.Errorf("a context that goes on has ended: %v", got)
+	}
+}
+
+func TestAProcessHoldsOneFolderAtATime(t *testing.T) {
+	storetest.New(t)
+	folder := t.TempDir()
+	s, err := store.New(store.Config{Data: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, s.Open(t.Context()), fault.Internal,
+		"the engine does not start over the data folder "+folder+": either this process holds another folder, or the engine has printed why")
+}
+
 func TestADataFolderThatIsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -91,56 +116,6 @@ func TestADataFolderOfSomebodyElse(t *testing.T) {
 	want := "error: denied false this user may not write in the data folder " + folder + ": grant it the right, or name another folder with --data"
 	if got := output(t, child(t, "denied", folder)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-// fillDisk mounts a small disk on the folder and meets its limits.
-func fillDisk(args []string) error {
-	folder, how := args[0], args[1]
-	if err := syscall.Mount("none", folder, "tmpfs", 0, "size=48m"); err != nil {
-		return fmt.Errorf("mount: %w", err)
-	}
-	switch how {
-	case "read-only":
-		if err := syscall.Mount("none", folder, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
-			return fmt.Errorf("mount: %w", err)
-		}
-	case "at the start":
-		_ = os.WriteFile(filepath.Join(folder, "large"), make([]byte, 64<<20), 0o600)
-	}
-	s, err := open(folder)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	rows := 0
-	for err == nil {
-		const sql = "INSERT INTO commits (repository, sha, subject) SELECT 'r', toString({from:UInt64} + number), randomString(1000) FROM numbers(2000)"
-		if err = s.Exec(ctx, sql, store.Params{"from": rows}); err == nil {
-			rows += 2000
-		}
-	}
-	var kept uint64
-	if reading := s.QueryRow(ctx, "SELECT count() FROM commits", nil).Scan(&kept); reading != nil {
-		return fmt.Errorf("reading from a full disk: %w", reading)
-	}
-	fmt.Println(rows > 0 && uint64(rows) == kept)
-	return errors.Join(err, s.Close())
-}
-
-func TestADiskThatTakesNoMore(t *testing.T) {
-	for _, tc := range []struct{ how, want string }{
-		{"read-only", "error: denied false the data folder DATA is on a read-only file system: name another folder with --data"},
-		{"at the start", "error: unavailable false the disk with the data folder DATA is full: free some space on it"},
-		{"at work", "true\nerror: unavailable false the disk with the data folder DATA is full: free some space on it"},
-	} {
-		t.Run(tc.how, func(t *testing.T) {
-			folder := t.TempDir()
-			got := output(t, inNamespace(t, child(t, "full", folder, tc.how)))
-			if want := strings.ReplaceAll(tc.want, "DATA", folder); got != want {
-				t.Errorf("got  %s\nwant %s", got, want)
-			}
-		})
 	}
 }
 

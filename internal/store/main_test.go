@@ -72,23 +72,6 @@ func output(t testing.TB, cmd *exec.Cmd) string {
 	return strings.TrimSpace(string(out))
 }
 
-// inNamespace makes the child root of mounts of its own, where the machine allows it.
-func inNamespace(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
-	t.Helper()
-	attributes := &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	try := exec.Command("/bin/sh", "-c", "mount -t tmpfs none /mnt")
-	try.SysProcAttr = attributes
-	if err := try.Run(); err != nil {
-		t.Skipf("this machine gives a process no mounts of its own: %v", err)
-	}
-	cmd.SysProcAttr = attributes
-	return cmd
-}
-
 // started is a child at work.
 type started struct {
 	*exec.Cmd

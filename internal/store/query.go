@@ -79,13 +79,13 @@ func (s *Store) Batch(ctx context.Context, sql string) (Batch, error) {
 	return batch{Batch: b, store: s, ctx: ctx}, nil
 }
 
-// Durable returns a context whose inserts are kept for good when Send returns. On one machine every insert of a fact
-// is: its table says so (fsync_after_insert). In a cluster most replicas of the shard have the rows.
+// Durable returns a context whose inserts are kept for good when Send returns: the tables of facts are written through
+// to the disk (fsync_after_insert), and a server must not put the rows off, whatever its own settings are.
 func (s *Store) Durable(ctx context.Context) context.Context {
-	if s.cfg.Cluster == "" {
+	if s.cfg.Address == "" {
 		return ctx
 	}
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_quorum": "auto"}))
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0}))
 }
 
 // begin returns the connection, and ctx with the parameters.

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -99,11 +100,11 @@ func New(cfg Config) (*Store, error) {
 			s.options.Settings[name] = value
 		}
 	}
-	// A connection of the driver is idle while its batch is being filled; the engine and the server have limits of
+	// A connection of the driver is taken while its batch is being filled; the engine and the server have limits of
 	// their own on what is at work.
-	s.options.MaxOpenConns = 256
-	s.options.MaxIdleConns = 16
-	s.options.DialTimeout = 10 * time.Second
+	s.options.MaxOpenConns = cmp.Or(s.options.MaxOpenConns, 256)
+	s.options.MaxIdleConns = cmp.Or(s.options.MaxIdleConns, 16)
+	s.options.DialTimeout = cmp.Or(s.options.DialTimeout, 10*time.Second)
 	return s, nil
 }
 
@@ -129,6 +130,9 @@ func parseAddress(address string) (*clickhouse.Options, error) {
 	options, err := clickhouse.ParseDSN(address)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the address of the ClickHouse server")
+	}
+	if options.Compression == nil {
+		options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	}
 	return options, nil
 }

@@ -21,7 +21,8 @@ type Config struct {
 
 // Errors of Start and of a closed engine.
 var (
-	// ErrStart is all the engine says when it does not start; it prints the reason to stderr.
+	// ErrStart is all the engine says when it does not start. It prints the reason to stderr, except when it runs over
+	// another folder already.
 	ErrStart  = errors.New("the engine did not start")
 	ErrClosed = errors.New("the engine is closed")
 )

@@ -24,9 +24,6 @@ type handle = unsafe.Pointer
 
 // Library is libchdb, loaded into this process. Its functions are those of chdb.h, with explicit lengths.
 type Library struct {
-	path string
-
-	version           func() string
 	setSignalHandlers func(enabled int32)
 	connect           func(argc int32, argv unsafe.Pointer) handle
 	closeConn         func(conn handle)
@@ -58,7 +55,7 @@ func Load(path string) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWrongLibrary, err)
 	}
-	l := &Library{path: path}
+	l := &Library{}
 	functions := []struct {
 		name string
 		to   any
@@ -80,7 +77,6 @@ func Load(path string) (*Library, error) {
 		{"chdb_result_error", &l.resultError},
 		{"chdb_destroy_query_result", &l.resultDestroy},
 		{"chdb_set_signal_handlers_enabled", &l.setSignalHandlers},
-		{"chdb_version", &l.version},
 	}
 	for i, f := range functions {
 		address, err := purego.Dlsym(lib, f.name)
@@ -94,9 +90,6 @@ func Load(path string) (*Library, error) {
 	}
 	return l, nil
 }
-
-// Version returns the version of the library, such as "26.7.3".
-func (l *Library) Version() string { return l.version() }
 
 // open opens a connection with the given arguments, or returns nil. The engine says nothing about why.
 func (l *Library) open(args []string) handle {
