@@ -23,7 +23,7 @@ func IsBot(author string) bool {
 			return true
 		}
 	}
-	for _, end := range []string{"[bot]", "-bot", "_bot", " bot"} {
+	for _, end := range []string{"[bot]", "-bot", "_bot"} {
 		if strings.HasSuffix(login, end) {
 			return true
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"cairn/collectors"
 	"cairn/collectors/git"
+	"cairn/internal/fault"
 	"cairn/internal/progress"
 )
 
@@ -18,21 +20,21 @@ type collectCommand struct {
 type collectGit struct {
 	Location string `arg:"" help:"Folder of a repository, or an address that git can clone." name:"path-or-url"`
 
-	Service               string            `help:"Service whose deployments these are." placeholder:"NAME"`
-	Repository            string            `help:"Id of the repository (default: owner/name of an address, the name of a folder)." placeholder:"ID"`
-	DeployOn              string            `help:"What is a deployment: 'tags' (release tags), 'none', or the name of a branch, whose first-parent commits ship as they land." default:"tags" placeholder:"tags|BRANCH|none"`
-	TagPattern            string            `help:"Take tags that match, and only those, for releases, such as release-*." placeholder:"GLOB"`
-	Environment           string            `help:"Environment of releases." default:"production" placeholder:"NAME"`
-	PrereleaseEnvironment string            `help:"Environment of versions with a pre-release part." default:"prerelease" placeholder:"NAME"`
-	TagEnvironment        map[string]string `help:"Environment of the tags that match a pattern, such as '*-canary=canary'." placeholder:"GLOB=NAME"`
-	Path                  []string          `help:"Part of the repository that the service is built from; may be repeated." placeholder:"PATH"`
-	SharedPath            []string          `help:"Part that the service shares with others; may be repeated." placeholder:"PATH"`
-	Branch                string            `help:"Default branch, where the repository does not say it or says it wrong." placeholder:"NAME"`
-	DefaultBranchOnly     bool              `help:"Leave out branches that are neither merged nor released."`
-	Bot                   []string          `help:"Pattern of 'name <e-mail>' of machines, beside the usual ones; may be repeated." placeholder:"GLOB"`
-	AllowShallow          bool              `help:"Collect from a shallow clone although lead times near its cut will be wrong."`
-	NoRegister            bool              `help:"Do not tell the catalogue that the service is built from this repository."`
-	Full                  bool              `help:"Tell everything again."`
+	Service               string   `help:"Service whose deployments these are." placeholder:"NAME"`
+	Repository            string   `help:"Id of the repository (default: owner/name of an address, the name of a folder)." placeholder:"ID"`
+	DeployOn              string   `help:"What is a deployment: 'tags' (release tags), 'none', or the name of a branch, whose first-parent commits ship as they land." default:"tags" placeholder:"tags|BRANCH|none"`
+	TagPattern            string   `help:"Take tags that match, and only those, for releases, such as release-*." placeholder:"GLOB"`
+	Environment           string   `help:"Environment of releases." default:"production" placeholder:"NAME"`
+	PrereleaseEnvironment string   `help:"Environment of versions with a pre-release part." default:"prerelease" placeholder:"NAME"`
+	TagEnvironment        []string `help:"Environment of the tags that match a pattern, such as '*-canary=canary'; may be repeated, the first match wins." placeholder:"GLOB=NAME"`
+	Path                  []string `help:"Part of the repository that the service is built from; may be repeated." placeholder:"PATH"`
+	SharedPath            []string `help:"Part that the service shares with others; may be repeated." placeholder:"PATH"`
+	Branch                string   `help:"Default branch, where the repository does not say it or says it wrong." placeholder:"NAME"`
+	DefaultBranchOnly     bool     `help:"Leave out branches that are neither merged nor released."`
+	Bot                   []string `help:"Pattern of 'name <e-mail>' of machines, beside the usual ones; may be repeated." placeholder:"GLOB"`
+	AllowShallow          bool     `help:"Collect from a shallow clone although lead times near its cut will be wrong."`
+	NoRegister            bool     `help:"Do not tell the catalogue that the service is built from this repository."`
+	Full                  bool     `help:"Tell everything again."`
 }
 
 // Run collects.
@@ -40,7 +42,11 @@ func (c *collectGit) Run(ctx context.Context, w *world, g *Globals) error {
 	cfg := git.DefaultConfig()
 	cfg.Location, cfg.Service, cfg.Repository, cfg.DeployOn = c.Location, c.Service, c.Repository, c.DeployOn
 	cfg.TagPattern, cfg.Environment, cfg.PrereleaseEnvironment = c.TagPattern, c.Environment, c.PrereleaseEnvironment
-	for pattern, name := range c.TagEnvironment {
+	for _, text := range c.TagEnvironment {
+		pattern, name, ok := strings.Cut(text, "=")
+		if !ok || pattern == "" || name == "" {
+			return fault.New(fault.Invalid, "--tag-environment is %q: expected a pattern and an environment, such as '*-canary=canary'", text)
+		}
 		cfg.Environments = append(cfg.Environments, git.TagEnvironment{Pattern: pattern, Name: name})
 	}
 	cfg.Register, cfg.Paths, cfg.SharedPaths = !c.NoRegister && c.Service != "", c.Path, c.SharedPath

@@ -250,6 +250,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"no address of a server", []string{"--server", "somewhere", "doctor"}, 2, []string{"somewhere", "http://"}},
 		{"no repository", []string{"collect", "git", "nowhere", "--service", "shop"}, 3, []string{"nowhere"}},
 		{"no service", []string{"collect", "git", "."}, 2, []string{"service"}},
+		{"no environment of tags", []string{"collect", "git", ".", "--service", "shop", "--tag-environment", "canary"}, 2, []string{"canary", "--tag-environment"}},
 		{"unknown command", []string{"qurey"}, 2, []string{"qurey"}},
 		{"unknown flag", []string{"query", "lead_time", "--servce", "shop"}, 2, []string{"--servce", "--service"}},
 	} {

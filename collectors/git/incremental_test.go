@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -319,8 +320,23 @@ func TestTipsInThePositionStayFew(t *testing.T) {
 	}
 }
 
+// fewerChecks lowers the number of cases that rapid draws in a test whose cases start dozens of programs, unless the
+// command line asks for another number than the usual one.
+func fewerChecks(t *testing.T, n string) {
+	checks := flag.Lookup("rapid.checks")
+	if checks == nil || checks.Value.String() != checks.DefValue {
+		return
+	}
+	usual := checks.Value.String()
+	t.Cleanup(func() { _ = checks.Value.Set(usual) })
+	if err := checks.Value.Set(n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestIncrementalRunsAddUpToAFullRun draws a history that grows, with collections at any point in between.
 func TestIncrementalRunsAddUpToAFullRun(t *testing.T) {
+	fewerChecks(t, "30")
 	rapid.Check(t, func(rt *rapid.T) {
 		r := newRepo(t)
 		r.t = t

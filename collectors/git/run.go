@@ -222,7 +222,9 @@ func (r *run) walk(ctx context.Context, input string, tips map[string]uint8) err
 	if err != nil {
 		return err
 	}
-	r.s.progress.Report(progress.State{Stage: "commits", Done: int64(r.report.Commits), Total: int64(r.report.Commits)})
+	if n := int64(r.report.Commits); n > 0 {
+		r.s.progress.Report(progress.State{Stage: "commits", Done: n, Total: n})
+	}
 	return nil
 }
 

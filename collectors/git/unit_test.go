@@ -103,7 +103,7 @@ func TestLocations(t *testing.T) {
 		{"file:///srv/git/shop.git", "", "file:///srv/git/shop.git", "shop"},
 		{"/srv/git/shop.git", "/srv/git/shop.git", "", "shop"},
 		{"/srv/git/shop.git/", "/srv/git/shop.git", "", "shop"},
-		{"/home/ann/shop/.git", "/home/ann/shop/.git", "", "shop"},
+		{"/srv/shop/.git", "/srv/shop/.git", "", "shop"},
 		{"/srv/a:b", "/srv/a:b", "", "a:b"},
 		{"/srv/a::b", "/srv/a::b", "", "a::b"},
 		{"/srv/-dash", "/srv/-dash", "", "-dash"},

@@ -132,7 +132,7 @@ func TestOwnImportsFindsEachDirection(t *testing.T) {
 		"internal/sharedtest/sharedtest.go": `package sharedtest`,
 	},
 		"api/events.go imports ingest; api may import only internal/event, internal/fault, internal/problem, internal/store, metrics",
-		"collectors/git/git.go imports internal/store; collectors may import only internal/event, internal/fault",
+		"collectors/git/git.go imports internal/store; collectors may import only internal/event, internal/fault, internal/progress",
 		"ingest/intake.go imports metrics/attribution; ingest may import only internal/event, internal/fault, internal/problem, internal/store",
 		"internal/event/decode.go imports internal/store; internal/event may import only internal/fault",
 		"internal/problem/problem.go imports internal/event; internal/problem may import only internal/fault",
