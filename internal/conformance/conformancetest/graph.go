@@ -120,17 +120,13 @@ func (g *generator) pull(id string, graph []conformance.Commit) conformance.Pull
 	return p
 }
 
-// withoutRevertedMerges leaves out reverts of merge commits that no merged pull request put on its base branch.
-func withoutRevertedMerges(c conformance.Case) []conformance.Commit {
-	commits := slices.Clone(c.Events.Commits)
+// withoutRevertedMerges leaves out reverts of merge commits.
+func withoutRevertedMerges(commits []conformance.Commit) []conformance.Commit {
+	commits = slices.Clone(commits)
 	for i, revert := range commits {
-		merge := slices.ContainsFunc(commits, func(other conformance.Commit) bool {
+		if slices.ContainsFunc(commits, func(other conformance.Commit) bool {
 			return other.Repo == revert.Repo && other.SHA == revert.Reverts && len(other.Parents) > 1
-		})
-		requested := slices.ContainsFunc(c.Events.PullRequests, func(p conformance.PullRequest) bool {
-			return p.Repo == revert.Repo && !p.MergedAt.IsZero() && !p.MergedAt.After(c.AsOf) && slices.Contains(p.Landed, revert.Reverts)
-		})
-		if merge && !requested {
+		}) {
 			commits[i].Reverts = ""
 		}
 	}

@@ -118,6 +118,9 @@ func (g *generator) response(respondent string) conformance.Response {
 		}
 	}
 	answer("pain", ticked)
+	if len(r.Answers) == 0 {
+		r.Answers["comment"] = nil
+	}
 	return r
 }
 

@@ -36,6 +36,9 @@ func (g *generator) deployments(e *conformance.Events) {
 			number++
 			day = min(day+g.int("days later", 0, 2), days-3)
 			d.FinishedAt = g.instant("finished", max(-2, day-1), day)
+			if !g.may.OpenPoints && !s.RetiredAt.IsZero() && !d.FinishedAt.Before(s.RetiredAt) {
+				break
+			}
 			d.StartedAt = d.FinishedAt.Add(-time.Duration(g.number("takes minutes", 0, 5, 30, 300)) * time.Minute)
 			if g.may.Targets {
 				d.Target = g.one("target", "eu", "eu", "eu", "us", "us", "ap")
@@ -131,7 +134,7 @@ func (g *generator) incidents(e *conformance.Events) {
 		}
 		for _, d := range e.Deployments { // most incidents start soon after a deployment, those with a cause always
 			if d.ID == near {
-				incident.StartedAt = g.after("incident after deployment", d.FinishedAt.Add(-time.Minute))
+				incident.StartedAt = g.after("incident after deployment", d.FinishedAt)
 			}
 		}
 		incident.RestoredAt = g.maybe("restored", 3, g.after("restored", incident.StartedAt))

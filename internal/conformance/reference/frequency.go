@@ -54,8 +54,8 @@ func deploymentsPerWeek(q question) (conformance.Answer, error) {
 }
 
 // deploymentsPerWeekServiceMedian is the median of the rates of the live services: first production run before the
-// window's end, not retired before its start; idle ones are 0 (§3). Reading: a team's services are those that it owned
-// at some time in the elapsed window, each with the deployments that it made as the team's.
+// window's end, not retired before its start; idle ones are 0 (§3). Reading: a team's services are those that were alive
+// as the team's at some time in the elapsed window, each with the deployments that it made as the team's.
 func deploymentsPerWeekServiceMedian(q question) (conformance.Answer, error) {
 	var rates []float64
 	if q.weeks() > 0 {
@@ -64,7 +64,9 @@ func deploymentsPerWeekServiceMedian(q question) (conformance.Answer, error) {
 			if first == nil || !first.finished.Before(q.to) || !s.RetiredAt.IsZero() && s.RetiredAt.Before(q.from) {
 				continue
 			}
-			if !slices.ContainsFunc(q.owned(s.ID), func(o span) bool { _, some := o.meet(span{q.from, q.elapsed()}); return some }) {
+			alive := span{latest(first.finished, q.from), earliest(q.elapsed(), s.RetiredAt)}
+			asTheTeams := slices.ContainsFunc(q.owned(s.ID), func(o span) bool { _, some := o.meet(alive); return some })
+			if q.Scope.Team != "" && !asTheTeams || q.Scope.Service != "" && q.Scope.Service != s.ID {
 				continue
 			}
 			n := 0
