@@ -25,7 +25,7 @@ type row struct {
 }
 
 // rows runs a query of which each row is a bucket (a local date) with value and n; further columns are parts.
-func (e *Engine) rows(q *question, name string, p store.Params) (map[time.Time]row, error) {
+func (e *Engine) rows(q *question, name string, p store.Params) (byBucket, error) {
 	rows, err := e.st.Query(q.ctx, e.query(name), p)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (e *Engine) rows(q *question, name string, p store.Params) (map[time.Time]r
 	defer rows.Close()
 	columns := rows.Columns()
 	types := rows.ColumnTypes()
-	out := map[time.Time]row{}
+	out := byBucket{}
 	for rows.Next() {
 		dest := make([]any, len(columns))
 		for i := range dest {
@@ -112,37 +112,37 @@ func jsonable(v any) any {
 	return v
 }
 
-// answer runs a query twice, for the whole window and by bucket, and has fill make a value of each.
-func (e *Engine) answer(q *question, name string, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
-	p["bucket"] = ""
-	whole, err := e.rows(q, name, p)
-	if err != nil {
-		return Result{}, err
-	}
-	spans := []Span{{From: q.Window.From, To: q.Window.To}}
+// told runs a query of which each row is a bucket, for a question and the one about the window before at once.
+func (e *Engine) told(q *question, name string) (byBucket, error) {
+	return once(q, name, func() (byBucket, error) { return e.rows(q, name, q.use()) })
+}
+
+// byBucket are a query's rows.
+type byBucket map[time.Time]row
+
+func (b byBucket) of(s Span) (r row, found bool) {
+	r, found = b[s.Key]
+	return r, found
+}
+
+// answer makes a value of the whole window's row, and of each bucket's that has begun.
+func (q *question) answer(rowOf func(Span) (row, bool), fill func(s Span, r row, found bool) (value, n any, interval *[2]float64)) (Result, error) {
 	var res Result
-	var r row
-	found := false
-	for _, r = range whole {
-		found = true
-	}
-	res.Value, res.N, res.Interval = fill(spans[0], r, found)
+	whole := Span{From: q.Window.From, To: q.Window.To, Key: q.whole()}
+	r, found := rowOf(whole)
+	res.Value, res.N, res.Interval = fill(whole, r, found)
 	res.Parts = r.parts
 	if q.Bucket == Whole {
 		return res, nil
 	}
-	if spans, err = q.spans(); err != nil {
-		return Result{}, err
-	}
-	p["bucket"] = string(q.Bucket)
-	byBucket, err := e.rows(q, name, p)
+	spans, err := q.spans()
 	if err != nil {
 		return Result{}, err
 	}
 	for _, s := range spans {
 		point := q.point(s)
 		if !s.From.After(q.AsOf) {
-			r, found := byBucket[s.Key]
+			r, found := rowOf(s)
 			point.Value, point.N, point.Interval = fill(s, r, found)
 			point.Parts = r.parts
 		}
@@ -151,15 +151,34 @@ func (e *Engine) answer(q *question, name string, p store.Params, fill func(s Sp
 	return res, nil
 }
 
+// livesBehind finds the lives of services where they are needed: where the window or a bucket has no cases, and it
+// matters whether anything was there to have some. Else it is empty.
+func (e *Engine) livesBehind(q *question, rows byBucket) (lives, error) {
+	spans, err := q.spans()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range append(spans, Span{From: q.Window.From, Key: q.whole()}) {
+		if !key.From.After(q.AsOf) && rows[key.Key].n == 0 {
+			return e.lives(q)
+		}
+	}
+	return nil, nil
+}
+
 // aggregate answers with the value and n that a query gives.
 func (e *Engine) aggregate(q *question) (Result, error) { return e.aggregateOf(q, q.def.ID) }
 
 func (e *Engine) aggregateOf(q *question, name string) (Result, error) {
-	lives, err := e.lives(q)
+	rows, err := e.told(q, name)
 	if err != nil {
 		return Result{}, err
 	}
-	return e.answer(q, name, e.params(q), func(s Span, r row, found bool) (any, any, *[2]float64) {
+	lives, err := e.livesBehind(q, rows)
+	if err != nil {
+		return Result{}, err
+	}
+	return q.answer(rows.of, func(s Span, r row, found bool) (any, any, *[2]float64) {
 		if !found || r.n == 0 {
 			if s.Label != "" && !lives.overlap(s) {
 				return nil, nil, nil
@@ -175,11 +194,15 @@ func (e *Engine) aggregateOf(q *question, name string) (Result, error) {
 
 // count answers with a number of events: 0 where a service lived and had none, null in buckets outside its life.
 func (e *Engine) count(q *question, name string) (Result, error) {
-	lives, err := e.lives(q)
+	rows, err := e.told(q, name)
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := e.answer(q, name, e.params(q), func(s Span, r row, found bool) (any, any, *[2]float64) {
+	lives, err := e.livesBehind(q, rows)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := q.answer(rows.of, func(s Span, r row, found bool) (any, any, *[2]float64) {
 		if found {
 			return r.value, r.n, nil
 		}
@@ -188,7 +211,7 @@ func (e *Engine) count(q *question, name string) (Result, error) {
 		}
 		return 0.0, int64(0), nil
 	})
-	if err == nil && !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
+	if err == nil && rows[q.whole()].n == 0 && !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
 		res.Flags = append(res.Flags, FlagNotDeployed)
 	}
 	return res, err
@@ -200,7 +223,11 @@ func (e *Engine) redeployCount(q *question) (Result, error) { return e.count(q, 
 
 // share answers with a ratio of counted cases and its Wilson interval.
 func (e *Engine) share(q *question) (Result, error) {
-	return e.answer(q, q.def.ID, e.params(q), func(_ Span, r row, found bool) (any, any, *[2]float64) {
+	rows, err := e.told(q, q.def.ID)
+	if err != nil {
+		return Result{}, err
+	}
+	return q.answer(rows.of, func(_ Span, r row, found bool) (any, any, *[2]float64) {
 		if !found || r.n == 0 {
 			return nil, int64(0), nil
 		}
@@ -257,13 +284,16 @@ func (l lives) bounds() (first, last time.Time) {
 var forever = time.UnixMilli(1 << 52).UTC()
 
 func (e *Engine) lives(q *question) (lives, error) {
+	return once(q, "lives", func() (lives, error) { return e.findLives(q) })
+}
+
+func (e *Engine) findLives(q *question) (lives, error) {
 	var rows []struct {
 		Service   string     `ch:"service"`
 		First     time.Time  `ch:"first"`
 		RetiredAt *time.Time `ch:"retired_at"`
 	}
-	p := e.params(q)
-	if err := e.st.Select(q.ctx, &rows, e.query("evidence/lives"), p); err != nil {
+	if err := e.st.Select(q.ctx, &rows, e.query("evidence/lives"), q.use()); err != nil {
 		return nil, err
 	}
 	var owned map[string][]derive.Span
@@ -310,77 +340,60 @@ func earlier(a, b time.Time) time.Time {
 // deploymentsPerWeek is the number of deployments over the weeks that have elapsed, of all services together or of
 // the typical one.
 func (e *Engine) deploymentsPerWeek(q *question) (Result, error) {
-	lives, err := e.lives(q)
+	type counts struct {
+		totals    byBucket
+		byService map[time.Time]map[string]int64 // for the typical service
+	}
+	found, err := once(q, q.def.ID, func() (counts, error) {
+		var rows []struct {
+			Bucket time.Time `ch:"bucket"`
+			Name   string    `ch:"name"`
+			N      uint64    `ch:"n"`
+		}
+		c := counts{byBucket{}, map[time.Time]map[string]int64{}}
+		if err := e.st.Select(q.ctx, &rows, e.query("deployments_per_week"), q.use()); err != nil {
+			return c, err
+		}
+		for _, r := range rows {
+			total := c.totals[r.Bucket.UTC()]
+			total.n += int64(r.N)
+			c.totals[r.Bucket.UTC()] = total
+			if c.byService[r.Bucket.UTC()] == nil {
+				c.byService[r.Bucket.UTC()] = map[string]int64{}
+			}
+			c.byService[r.Bucket.UTC()][r.Name] = int64(r.N)
+		}
+		return c, nil
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	counts := func(b Bucket) (map[time.Time]map[string]int64, error) {
-		p := e.params(q)
-		p["bucket"] = string(b)
-		var rows []struct {
-			Bucket  time.Time `ch:"bucket"`
-			Service string    `ch:"service"`
-			Value   float64   `ch:"value"`
-			N       uint64    `ch:"n"`
-		}
-		if err := e.st.Select(q.ctx, &rows, e.query("deployments_per_week"), p); err != nil {
-			return nil, err
-		}
-		m := map[time.Time]map[string]int64{}
-		for _, r := range rows {
-			if m[r.Bucket] == nil {
-				m[r.Bucket] = map[string]int64{}
-			}
-			m[r.Bucket][r.Service] += int64(r.N)
-		}
-		return m, nil
+	typical := q.Statistic == StatisticTypicalService
+	lives, err := e.livesBehind(q, found.totals)
+	if typical {
+		lives, err = e.lives(q)
 	}
-	compute := func(s Span, byService map[string]int64) (any, any) {
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := q.answer(found.totals.of, func(s Span, r row, _ bool) (any, any, *[2]float64) {
 		weeks := earlier(s.To, q.AsOf).Sub(s.From).Hours() / (7 * 24)
 		if weeks <= 0 {
-			return nil, nil
+			return nil, nil, nil
 		}
-		total := int64(0)
-		for _, n := range byService {
-			total += n
+		if typical {
+			rates := typicalRates(lives, Span{From: s.From, To: earlier(s.To, q.AsOf)}, found.byService[s.Key], weeks)
+			return number(Quantile(rates, 0.5)), int64(len(rates)), nil
 		}
-		if q.Statistic == StatisticTypicalService {
-			rates := typicalRates(lives, Span{From: s.From, To: earlier(s.To, q.AsOf)}, byService, weeks)
-			return number(Quantile(rates, 0.5)), int64(len(rates))
+		if s.Label != "" && r.n == 0 && !lives.overlap(s) {
+			return nil, nil, nil
 		}
-		if s.Label != "" && total == 0 && !lives.overlap(s) {
-			return nil, nil
-		}
-		return float64(total) / weeks, total
-	}
-	whole, err := counts(Whole)
-	if err != nil {
-		return Result{}, err
-	}
-	var res Result
-	res.Value, res.N = compute(Span{From: q.Window.From, To: q.Window.To}, whole[time.Unix(0, 0).UTC()])
-	if !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
+		return float64(r.n) / weeks, r.n, nil
+	})
+	if err == nil && found.totals[q.whole()].n == 0 && !lives.overlap(Span{From: q.Window.From, To: q.Window.To}) {
 		res.Flags = append(res.Flags, FlagNotDeployed)
 	}
-	if q.Bucket == Whole {
-		return res, nil
-	}
-	spans, err := q.spans()
-	if err != nil {
-		return Result{}, err
-	}
-	byBucket, err := counts(q.Bucket)
-	if err != nil {
-		return Result{}, err
-	}
-	for _, s := range spans {
-		point := q.point(s)
-		if !s.From.After(q.AsOf) {
-			point.Value, point.N = compute(s, byBucket[s.Key])
-		}
-		res.Series = append(res.Series, point)
-	}
-	return res, nil
+	return res, err
 }
 
 // typicalRates are the sorted rates of the services that lived in a span, idle ones with 0.
@@ -404,9 +417,7 @@ func (e *Engine) deployDays(q *question) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	p := e.params(q)
-	p["bucket"] = ""
-	days, err := e.rows(q, "deploy_days_per_week", p)
+	days, err := e.told(q, "deploy_days_per_week")
 	if err != nil {
 		return Result{}, err
 	}

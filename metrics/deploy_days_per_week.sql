@@ -1,6 +1,7 @@
 -- On which local days was a new version deployed?
+WITH deployed_at AS at
 SELECT toDate32(at, {tz:String}) AS bucket, toFloat64(count()) AS value, count() AS n
-FROM (SELECT deployed_at AS at, * FROM attributed_deployments FINAL WHERE environment = {environment:String} AND @scope AND kind = 'change')
-WHERE @window
+FROM attributed_deployments FINAL
+WHERE environment = {environment:String} AND @scope AND kind = 'change' AND @windows
 GROUP BY bucket
 ORDER BY bucket

@@ -1,5 +1,6 @@
--- How many new versions did each service deploy?
-SELECT @bucket AS bucket, toString(service) AS service, toFloat64(count()) AS value, count() AS n
-FROM (SELECT deployed_at AS at, * FROM attributed_deployments FINAL WHERE environment = {environment:String} AND @scope AND kind = 'change')
-WHERE @window
-GROUP BY bucket, service
+-- How many new versions were deployed, by each service where the typical one is asked for?
+WITH deployed_at AS at
+SELECT @buckets AS bucket, if({statistic:String} = 'typical_service', toString(service), '') AS name, count() AS n
+FROM attributed_deployments FINAL
+WHERE environment = {environment:String} AND @scope AND kind = 'change' AND @windows
+GROUP BY bucket, name

@@ -106,7 +106,7 @@ func (e *Engine) Doctor(ctx context.Context, metric string, scope Scope, environ
 		Step string `ch:"step"`
 		N    int64  `ch:"n"`
 	}
-	if err := e.st.Select(ctx, &rows, e.query("evidence/doctor"), e.params(q)); err != nil {
+	if err := e.st.Select(ctx, &rows, e.query("evidence/doctor"), q.use()); err != nil {
 		return Report{}, fmt.Errorf("metrics.Doctor: %w", err)
 	}
 	counts := map[string]int64{}

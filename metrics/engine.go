@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -92,6 +93,10 @@ func (e *Engine) Run(ctx context.Context, wake <-chan struct{}) error {
 	return e.derive.Run(ctx, wake, 30*time.Second)
 }
 
+// Feed returns what to call after facts were stored, before whoever sent them is told so. Whoever calls Feed answers
+// for it that no fact is stored without that call; requests then look for new facts only when there are some.
+func (e *Engine) Feed() (arrived func()) { return e.derive.Feed() }
+
 // CatchUp takes everything into the numbers that was stored before the call.
 func (e *Engine) CatchUp(ctx context.Context) error { return e.derive.CatchUp(ctx) }
 
@@ -130,6 +135,25 @@ type question struct {
 	teams    []string // in scope, those below the asked one included
 	services []string // that a scope can be about; nil for any
 	bots     bool
+	params   store.Params   // what every metric's query may use; see use
+	before   bool           // this is about the window before the one that was asked for
+	found    map[string]any // see once
+}
+
+// use returns the values for a query, to be completed. from and to are the window that was asked for and before the
+// start of the one before it, whichever of the two a question is about: a query tells of both.
+func (q *question) use() store.Params { return maps.Clone(q.params) }
+
+// once returns what ask finds. A question and that about the window before ask for the same thing once.
+func once[T any](q *question, what string, ask func() (T, error)) (T, error) {
+	if known, ok := q.found[what]; ok {
+		return known.(T), nil
+	}
+	answer, err := ask()
+	if err == nil {
+		q.found[what] = answer
+	}
+	return answer, err
 }
 
 // Query answers a request. It brings attribution up to date first. Errors are fault.Invalid for what makes no sense
@@ -149,7 +173,7 @@ func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
 	}
 	if !q.NoPrevious {
 		before := *q
-		before.Window, before.Bucket, before.NoPrevious = q.Window.Previous(), Whole, true
+		before.Window, before.Bucket, before.NoPrevious, before.before = q.Window.Previous(), Whole, true, true
 		prev, err := q.def.answer(e, &before)
 		if err != nil {
 			return Result{}, fmt.Errorf("metrics.Query(%q), window before: %w", r.Metric, err)
@@ -186,18 +210,22 @@ func (e *Engine) ask(ctx context.Context, r Request) (q *question, stale bool, e
 	if stale, err = e.freshen(ctx); err != nil {
 		return nil, false, err
 	}
-	q = &question{Request: r, ctx: ctx, def: def, bots: e.cfg.IncludeBots}
+	q = &question{Request: r, ctx: ctx, def: def, bots: e.cfg.IncludeBots, found: map[string]any{}}
 	if r.IncludeBots != nil {
 		q.bots = *r.IncludeBots
 	}
-	return q, stale, e.resolve(q)
+	if err := e.resolve(q); err != nil {
+		return nil, false, err
+	}
+	q.params = e.params(q)
+	return q, stale, nil
 }
 
 // freshen catches up for as long as the engine's patience lasts.
 func (e *Engine) freshen(ctx context.Context) (stale bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, e.cfg.CatchUpPatience)
 	defer cancel()
-	err = e.derive.CatchUp(limited)
+	err = e.derive.Fresh(limited)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return true, nil
 	}
@@ -255,9 +283,13 @@ func (e *Engine) params(q *question) store.Params {
 	if teams == nil {
 		teams = []string{}
 	}
+	before := q.Window.From
+	if !q.NoPrevious {
+		before = q.Window.Previous().From
+	}
 	return store.Params{
 		"environment": q.Environment, "any_service": q.services == nil, "services": services,
-		"any_team": q.teams == nil, "teams": teams, "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
+		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
 		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "statistic": q.Statistic, "stage": q.Stage,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
 		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
@@ -308,9 +340,23 @@ func number(v float64) any {
 // spans are the buckets of a question; the whole window as one where it asks for none.
 func (q *question) spans() ([]Span, error) {
 	if q.Bucket == Whole {
-		return []Span{{From: q.Window.From, To: q.Window.To, Key: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)}}, nil
+		return []Span{{From: q.Window.From, To: q.Window.To, Key: q.whole()}}, nil
 	}
 	return q.Window.Spans(q.Bucket)
+}
+
+// The buckets that stand for windows: the one that was asked for, and the one before it. See fragments/buckets.sql.
+var (
+	theWindow    = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+	windowBefore = time.Date(1900, 1, 2, 0, 0, 0, 0, time.UTC)
+)
+
+// whole is the bucket that stands for the question's window.
+func (q *question) whole() time.Time {
+	if q.before {
+		return windowBefore
+	}
+	return theWindow
 }
 
 // point starts a bucket's entry in a series.

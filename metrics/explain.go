@@ -68,7 +68,7 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 	}
 	ev := Evidence{Result: res, Items: []Item{}, LeftOut: []LeftOut{}}
 	file := q.def.evidence
-	p := e.params(q)
+	p := q.use()
 	p["limit"], p["offset"], p["value"] = page.Limit+1, page.Offset, ""
 	switch q.def.evidence {
 	case "failures":
@@ -186,7 +186,7 @@ func (e *Engine) FailedDeployments(ctx context.Context, r Request) ([]string, er
 	var rows []struct {
 		ID string `ch:"id"`
 	}
-	if err := e.st.Select(ctx, &rows, e.query("evidence/failed_deployments"), e.params(q)); err != nil {
+	if err := e.st.Select(ctx, &rows, e.query("evidence/failed_deployments"), q.use()); err != nil {
 		return nil, err
 	}
 	ids := []string{}

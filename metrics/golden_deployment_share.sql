@@ -1,5 +1,6 @@
 -- What share of the deployments of new versions went through the golden-path pipeline?
-SELECT @bucket AS bucket, countIf(way = 'golden_path') / count() AS value, count() AS n, countIf(way = 'golden_path') AS golden
-FROM (SELECT deployed_at AS at, * FROM attributed_deployments FINAL WHERE environment = {environment:String} AND @scope AND kind = 'change')
-WHERE @window
+WITH deployed_at AS at
+SELECT @buckets AS bucket, countIf(way = 'golden_path') / count() AS value, count() AS n, countIf(way = 'golden_path') AS golden
+FROM attributed_deployments FINAL
+WHERE environment = {environment:String} AND @scope AND kind = 'change' AND @windows
 GROUP BY bucket

@@ -19,8 +19,8 @@ SELECT
     countIf(bot AND NOT {include_bots:Bool}) AS excluded_bots
 FROM
 (
-    SELECT @bucket AS bucket, lead_ms, bot, excluded, excluded = '' AND (NOT bot OR {include_bots:Bool}) AS sample
-    FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope)
-    WHERE @window
+    WITH deployed_at AS at SELECT @buckets AS bucket, lead_ms, bot, excluded, excluded = '' AND (NOT bot OR {include_bots:Bool}) AS sample
+    FROM attributed_changes FINAL
+    WHERE environment = {environment:String} AND @scope AND @windows
 )
 GROUP BY bucket

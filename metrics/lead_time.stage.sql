@@ -6,9 +6,9 @@ FROM
     SELECT bucket, quantilesExactInclusive(0.5, 0.75, 0.9)(assumeNotNull(stage_ms)) AS q, count() AS n
     FROM
     (
-        SELECT @bucket AS bucket, multiIf({stage:String} = 'coding', coding_ms, {stage:String} = 'pickup', pickup_ms, {stage:String} = 'review', review_ms, {stage:String} = 'wait_to_deploy', wait_ms, deploy_ms) AS stage_ms
-        FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope)
-        WHERE @window AND excluded = '' AND (NOT bot OR {include_bots:Bool})
+        WITH deployed_at AS at SELECT @buckets AS bucket, multiIf({stage:String} = 'coding', coding_ms, {stage:String} = 'pickup', pickup_ms, {stage:String} = 'review', review_ms, {stage:String} = 'wait_to_deploy', wait_ms, deploy_ms) AS stage_ms
+        FROM attributed_changes FINAL
+        WHERE environment = {environment:String} AND @scope AND @windows AND excluded = '' AND (NOT bot OR {include_bots:Bool})
     )
     WHERE stage_ms IS NOT NULL
     GROUP BY bucket

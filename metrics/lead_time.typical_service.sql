@@ -2,9 +2,9 @@
 SELECT bucket, quantileExactInclusive(0.5)(median) / 3600000 AS value, count() AS n
 FROM
 (
-    SELECT @bucket AS bucket, service, quantileExactInclusive(0.5)(lead_ms) AS median
-    FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope)
-    WHERE @window AND excluded = '' AND (NOT bot OR {include_bots:Bool})
+    WITH deployed_at AS at SELECT @buckets AS bucket, service, quantileExactInclusive(0.5)(lead_ms) AS median
+    FROM attributed_changes FINAL
+    WHERE environment = {environment:String} AND @scope AND @windows AND excluded = '' AND (NOT bot OR {include_bots:Bool})
     GROUP BY bucket, service
 )
 GROUP BY bucket

@@ -60,28 +60,41 @@ func (e *Engine) sloMetric(q *question) (Result, error) {
 // measurements are those of the services in scope, oldest first. A team's are those of the services that it owns at
 // the end of the window.
 func (e *Engine) measurements(q *question) ([]measurement, error) {
-	var list []measurement
-	if err := e.st.Select(q.ctx, &list, e.query("evidence/slos"), e.params(q)); err != nil {
+	list, err := once(q, "slos", func() (list []measurement, err error) {
+		err = e.st.Select(q.ctx, &list, e.query("evidence/slos"), q.use())
+		return list, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	at := earlier(q.Window.To, q.AsOf)
+	inScope := map[string]bool{}
 	var kept []measurement
 	for _, m := range list {
-		if q.services != nil && !slices.Contains(q.services, m.Service) {
+		if m.At.Before(q.Window.From) || !m.At.Before(q.Window.To) {
 			continue
 		}
-		if q.teams != nil {
-			owners, err := e.derive.OwnersAt(q.ctx, m.Service, at)
-			if err != nil {
+		ours, known := inScope[m.Service]
+		if !known {
+			if ours, err = e.ownedAt(q, m.Service, at); err != nil {
 				return nil, err
 			}
-			if !slices.ContainsFunc(owners, func(t string) bool { return slices.Contains(q.teams, t) }) {
-				continue
-			}
+			inScope[m.Service] = ours
 		}
-		kept = append(kept, m)
+		if ours {
+			kept = append(kept, m)
+		}
 	}
 	return kept, nil
+}
+
+// ownedAt tells whether a service belongs to the teams of a question, if it is about any.
+func (e *Engine) ownedAt(q *question, service string, at time.Time) (bool, error) {
+	if q.teams == nil {
+		return true, nil
+	}
+	owners, err := e.derive.OwnersAt(q.ctx, service, at)
+	return slices.ContainsFunc(owners, func(t string) bool { return slices.Contains(q.teams, t) }), err
 }
 
 func attainment(newest map[string]measurement) (any, any, *[2]float64, error) {
@@ -117,33 +130,46 @@ func budget(newest map[string]measurement) (any, any, *[2]float64, error) {
 	return smallest, n, nil, nil
 }
 
+// catalogued is a service in production.
+type catalogued struct {
+	Service   string     `ch:"service"`
+	CreatedAt *time.Time `ch:"created_at"`
+	RetiredAt *time.Time `ch:"retired_at"`
+}
+
+// alive tells whether the service has been created and not yet retired.
+func (c *catalogued) alive(at time.Time) bool {
+	return (c.CreatedAt == nil || !c.CreatedAt.After(at)) && (c.RetiredAt == nil || c.RetiredAt.After(at))
+}
+
 // coverage is the share of services in production, alive at the end, that have a measured objective.
 func (e *Engine) coverage(q *question, s Span, newest map[string]measurement) (any, any, *[2]float64, error) {
-	p := e.params(q)
-	p["at"] = earlier(s.To, q.AsOf).UTC()
-	var active []struct {
-		Service string `ch:"service"`
-	}
-	if err := e.st.Select(q.ctx, &active, e.query("evidence/active_services"), p); err != nil {
+	services, err := once(q, "active_services", func() (list []catalogued, err error) {
+		err = e.st.Select(q.ctx, &list, e.query("evidence/active_services"), q.use())
+		return list, err
+	})
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	measured := map[string]bool{}
 	for _, m := range newest {
 		measured[m.Service] = true
 	}
+	at := earlier(s.To, q.AsOf)
 	covered, total := 0.0, 0.0
-	for _, a := range active {
-		if q.teams != nil {
-			owners, err := e.derive.OwnersAt(q.ctx, a.Service, earlier(s.To, q.AsOf))
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			if !slices.ContainsFunc(owners, func(t string) bool { return slices.Contains(q.teams, t) }) {
-				continue
-			}
+	for i := range services {
+		if !services[i].alive(at) {
+			continue
+		}
+		ours, err := e.ownedAt(q, services[i].Service, at)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if !ours {
+			continue
 		}
 		total++
-		if measured[a.Service] {
+		if measured[services[i].Service] {
 			covered++
 		}
 	}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"cairn/internal/store"
@@ -11,7 +12,8 @@ func (q *question) stateAt(s Span) time.Time {
 	return earlier(s.To, q.AsOf).UTC().Truncate(time.Millisecond)
 }
 
-// instants are those at which a question asks for a state: the window's first, then the buckets'.
+// instants are those at which a question asks for a state: the window's first, then the buckets', then that of the
+// window before.
 func (q *question) instants() ([]time.Time, error) {
 	spans, err := q.spans()
 	if err != nil {
@@ -23,41 +25,27 @@ func (q *question) instants() ([]time.Time, error) {
 			list = append(list, at)
 		}
 	}
+	if at := q.stateAt(Span{To: q.Window.From}); !q.NoPrevious && !slices.Contains(list, at) {
+		list = append(list, at)
+	}
 	return list, nil
 }
 
 // states answers a question about states at instants: the query's rows are told apart by t. fill makes a value of each.
 func (e *Engine) states(q *question, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
-	instants, err := q.instants()
-	if err != nil {
-		return Result{}, err
-	}
-	p["instants"] = instants
-	rows, err := e.rows(q, q.def.ID, p)
-	if err != nil {
-		return Result{}, err
-	}
-	whole := Span{From: q.Window.From, To: q.Window.To}
-	r, found := rows[instants[0]]
-	res := Result{Parts: r.parts}
-	res.Value, res.N, res.Interval = fill(whole, r, found)
-	if q.Bucket == Whole {
-		return res, nil
-	}
-	spans, err := q.spans()
-	if err != nil {
-		return Result{}, err
-	}
-	for _, s := range spans {
-		point := q.point(s)
-		if !s.From.After(q.AsOf) {
-			r, found := rows[q.stateAt(s)]
-			point.Value, point.N, point.Interval = fill(s, r, found)
-			point.Parts = r.parts
+	rows, err := once(q, q.def.ID, func() (byBucket, error) {
+		instants, err := q.instants()
+		if err != nil {
+			return nil, err
 		}
-		res.Series = append(res.Series, point)
+		p["instants"] = instants
+		return e.rows(q, q.def.ID, p)
+	})
+	if err != nil {
+		return Result{}, err
 	}
-	return res, nil
+	at := func(s Span) (row, bool) { return rows.of(Span{Key: q.stateAt(s)}) }
+	return q.answer(at, fill)
 }
 
 // capabilities are those that a question about adoption is about.
@@ -70,7 +58,7 @@ func (e *Engine) capabilities(q *question) []string {
 
 // adoption answers with how services cover capabilities.
 func (e *Engine) adoption(q *question) (Result, error) {
-	p := e.params(q)
+	p := q.use()
 	p["capabilities"] = e.capabilities(q)
 	return e.states(q, p, func(_ Span, r row, found bool) (any, any, *[2]float64) {
 		if !found || r.n == 0 {
@@ -92,7 +80,7 @@ func (e *Engine) waitingChanges(q *question) (Result, error) {
 		return Result{}, err
 	}
 	first, _ := lives.bounds()
-	return e.states(q, e.params(q), func(s Span, r row, _ bool) (any, any, *[2]float64) {
+	return e.states(q, q.use(), func(s Span, r row, _ bool) (any, any, *[2]float64) {
 		if first.IsZero() || q.stateAt(s).Before(first) {
 			return nil, nil, nil
 		}

@@ -284,7 +284,12 @@ refused: no such survey
 	if want, got := compare(s.asks[1], cells); cmp.Equal(want, got) {
 		t.Errorf("a cell more passes: %q", got)
 	}
-	list.Result.Value = list.Result.Value.([]metrics.PainPoint)[:1]
+	points := list.Result.Value.([]metrics.PainPoint)
+	list.Result.Value = append(points, metrics.PainPoint{Option: "x", Share: 0.1})
+	if want, got := compare(s.asks[0], list); cmp.Equal(want, got) {
+		t.Errorf("an option more passes: %q", got)
+	}
+	list.Result.Value = points[:1]
 	if want, got := compare(s.asks[0], list); cmp.Equal(want, got) {
 		t.Errorf("an option less passes: %q", got)
 	}

@@ -32,6 +32,7 @@ type respondent struct {
 	Options      [][]string         `ch:"options"`
 	OptionsGiven []bool             `ch:"options_given"`
 	Severities   []map[string]int64 `ch:"severities"`
+	Texts        []bool             `ch:"texts"` // a text was written
 }
 
 // Types of questions.
@@ -42,7 +43,8 @@ const (
 )
 
 func (e *Engine) survey(q *question) (*survey, error) {
-	p := e.params(q)
+	p := q.use()
+	p["from"], p["to"] = q.Window.From.UTC(), q.Window.To.UTC()
 	p["survey"] = q.Survey
 	var waves []survey
 	if err := e.st.Select(q.ctx, &waves, e.query("evidence/survey"), p); err != nil {
@@ -236,7 +238,7 @@ func (s *survey) response(parents map[string]string, group string) (asked, answe
 			continue
 		}
 		for n := range r.Questions {
-			if r.Scores[n] >= 0 || r.OptionsGiven[n] {
+			if r.Scores[n] >= 0 || r.OptionsGiven[n] || r.Texts[n] {
 				answered++
 				break
 			}

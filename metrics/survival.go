@@ -3,8 +3,6 @@ package metrics
 import (
 	"slices"
 	"time"
-
-	"cairn/internal/store"
 )
 
 // sample is one duration of a cohort.
@@ -17,10 +15,17 @@ type sample struct {
 	Imported bool      `ch:"imported"`
 }
 
-func (e *Engine) samples(q *question, p store.Params) ([]sample, error) {
-	var list []sample
-	err := e.st.Select(q.ctx, &list, e.query(q.def.ID), p)
-	return list, err
+// samples are those of the question's window and of the one before, by bucket.
+func (e *Engine) samples(q *question) (map[time.Time][]sample, error) {
+	return once(q, q.def.ID, func() (map[time.Time][]sample, error) {
+		var list []sample
+		err := e.st.Select(q.ctx, &list, e.query(q.def.ID), q.use())
+		byBucket := map[time.Time][]sample{}
+		for _, s := range list {
+			byBucket[s.Bucket.UTC()] = append(byBucket[s.Bucket.UTC()], s)
+		}
+		return byBucket, err
+	})
 }
 
 // quantile is the probability of a statistic.
@@ -92,13 +97,17 @@ func survived(q *question, list []sample) outcome {
 
 // cohorts answers a question whose samples belong to the bucket in which they began.
 func (e *Engine) cohorts(q *question, judge func(Span, []sample) outcome) (Result, error) {
-	p := e.params(q)
-	p["bucket"] = string(q.Bucket)
-	list, err := e.samples(q, p)
+	samples, err := e.samples(q)
 	if err != nil {
 		return Result{}, err
 	}
-	whole := judge(Span{From: q.Window.From, To: q.Window.To}, list)
+	var all []sample
+	for bucket, list := range samples {
+		if bucket.Equal(windowBefore) == q.before {
+			all = append(all, list...)
+		}
+	}
+	whole := judge(Span{From: q.Window.From, To: q.Window.To}, all)
 	res := Result{Value: whole.value, N: whole.n, Parts: whole.parts, Flags: whole.flags}
 	if q.Bucket == Whole {
 		return res, nil
@@ -110,8 +119,7 @@ func (e *Engine) cohorts(q *question, judge func(Span, []sample) outcome) (Resul
 	for _, s := range spans {
 		point := q.point(s)
 		if !s.From.After(q.AsOf) {
-			mine := slices.DeleteFunc(slices.Clone(list), func(x sample) bool { return !x.Bucket.Equal(s.Key) })
-			o := judge(s, mine)
+			o := judge(s, samples[s.Key])
 			point.Value, point.N, point.Parts = o.value, o.n, o.parts
 		}
 		res.Series = append(res.Series, point)

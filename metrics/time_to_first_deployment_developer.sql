@@ -14,7 +14,7 @@ WITH
         WHERE c.environment = {environment:String} AND c.committed_at >= p.at AND c.deployed_at <= {as_of:DateTime64(3, 'UTC')}
         GROUP BY c.author
     )
-SELECT @bucket AS bucket, newcomers.person AS subject, newcomers.team AS team, isNotNull(shipped.first) AS ended,
+SELECT @cohort AS bucket, newcomers.person AS subject, newcomers.team AS team, isNotNull(shipped.first) AS ended,
        (toUnixTimestamp64Milli(ifNull(shipped.first, {as_of:DateTime64(3, 'UTC')})) - toUnixTimestamp64Milli(at)) / 86400000 AS duration
 FROM newcomers LEFT JOIN shipped ON shipped.person = newcomers.person
-WHERE @window
+WHERE @windows

@@ -1,5 +1,5 @@
 -- How long did new services take from their creation, or idea, to their first deployment to production?
-SELECT @bucket AS bucket, subject, duration, ended, imported
+SELECT @cohort AS bucket, subject, duration, ended, imported
 FROM
 (
     SELECT service AS subject, assumeNotNull(created_at) AS at,
@@ -11,4 +11,4 @@ FROM
     FROM attributed_services FINAL
     WHERE created_at IS NOT NULL AND @scope
 )
-WHERE @window AND begun IS NOT NULL AND at >= {tracking_since:DateTime64(3, 'UTC')}
+WHERE @windows AND begun IS NOT NULL AND at >= {tracking_since:DateTime64(3, 'UTC')}

@@ -1,6 +1,7 @@
 -- How long did it take from the start of each incident until users were served again?
-SELECT @bucket AS bucket, incident AS subject,
+WITH started_at AS at
+SELECT @cohort AS bucket, incident AS subject,
        greatest(0, toUnixTimestamp64Milli(if(restored_at <= {as_of:DateTime64(3, 'UTC')}, assumeNotNull(restored_at), {as_of:DateTime64(3, 'UTC')})) - toUnixTimestamp64Milli(at)) / 3600000 AS duration,
        ifNull(restored_at <= {as_of:DateTime64(3, 'UTC')}, false) AS ended
-FROM (SELECT started_at AS at, * FROM attributed_incidents FINAL WHERE @scope)
-WHERE @window
+FROM attributed_incidents FINAL
+WHERE @scope AND @windows

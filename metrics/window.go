@@ -41,6 +41,9 @@ func ParseWindow(from, to, zone string) (Window, error) {
 
 func parseLocal(text string, location *time.Location) (time.Time, error) {
 	for _, layout := range layouts {
+		if t, err := time.Parse(layout, text); err == nil && t.Equal(date(t)) {
+			return midnight(t, location), nil
+		}
 		if t, err := time.ParseInLocation(layout, text, location); err == nil {
 			return t, nil
 		}
@@ -150,14 +153,21 @@ func nextBucket(day time.Time, b Bucket) time.Time {
 	return day.AddDate(0, 0, 1)
 }
 
-// midnight is the first instant of a local date. Where the zone skips midnight the date begins when the gap ends.
+// midnight is the first instant of a local date. Where the zone skips midnight the date begins when the gap ends, and
+// where midnight comes twice it begins with the first.
 func midnight(day time.Time, zone *time.Location) time.Time {
 	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
-	if t.Day() == day.Day() {
-
-		return t
+	start, end := t.ZoneBounds()
+	if t.Day() != day.Day() {
+		return end
 	}
-	return time.Date(day.Year(), day.Month(), day.Day(), 1, 0, 0, 0, zone).Truncate(time.Minute)
+	if !start.IsZero() {
+		_, offset := start.Add(-time.Second).Zone()
+		if first := day.Add(-time.Duration(offset) * time.Second); first.Before(start) {
+			return first.In(zone)
+		}
+	}
+	return t
 }
 
 func label(day time.Time, b Bucket) string {

@@ -40,8 +40,9 @@ func TestParseWindow(t *testing.T) {
 		{"a date that begins late", "2018-11-04", "2018-11-05", "America/Sao_Paulo", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
 		{"a window that ends where a date begins late", "2018-11-03", "2018-11-04", "America/Sao_Paulo", "2018-11-03T03:00:00Z", "2018-11-04T03:00:00Z"},
 		// Havana's go from 01:00 back to 00:00: the date has two midnights, and the first begins it.
-		{"and one in Amman", "2021-10-29", "2021-10-30", "Asia/Amman", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
+		{"a midnight that never was", "2018-11-03T00:00", "2018-11-04T00:00", "America/Sao_Paulo", "2018-11-03T03:00:00Z", "2018-11-04T03:00:00Z"},
 		{"a date with two midnights", "2026-11-01", "2026-11-02", "America/Havana", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
+		{"and one east of Greenwich", "2021-10-29", "2021-10-30", "Asia/Amman", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, err := metrics.ParseWindow(c.from, c.to, c.zone)
@@ -53,6 +54,13 @@ func TestParseWindow(t *testing.T) {
 			}
 			if got := w.To.UTC().Format(time.RFC3339); got != c.wantTo {
 				t.Errorf("to: got %s, want %s", got, c.wantTo)
+			}
+			zone := c.zone
+			if zone == "" || zone == "Local" {
+				zone = "UTC"
+			}
+			if got := w.Zone.String(); got != zone {
+				t.Errorf("zone: got %s, want %s", got, zone)
 			}
 		})
 	}
@@ -287,6 +295,20 @@ func TestPrevious(t *testing.T) {
 func TestPreviousEndsWhereTheWindowBegins(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyWindow(t)
+		first := func(at time.Time, months int) string {
+			return time.Date(at.Year(), at.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		}
+		from, to := w.From.Format(time.DateOnly), w.To.AddDate(0, 0, 1).In(w.Zone).Format(time.DateOnly)
+		var err error
+		switch rapid.SampledFrom([]string{"instants", "days", "months"}).Draw(t, "ends") {
+		case "days":
+			w, err = metrics.ParseWindow(from, to, w.Zone.String())
+		case "months":
+			w, err = metrics.ParseWindow(first(w.From, 0), first(w.To, 1), w.Zone.String())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		p := w.Previous()
 		if !p.To.Equal(w.From) || !p.From.Before(p.To) || p.Zone != w.Zone {
 			t.Errorf("before %v comes %v", w, p)

@@ -249,6 +249,9 @@ func (t *translator) slos() error {
 			at = from
 		}
 	}
+	if at.IsZero() {
+		at = t.c.AsOf
+	}
 	for n, s := range t.c.Events.SLOs {
 		target, err := json.Number(s.Target).Float64()
 		if err != nil {

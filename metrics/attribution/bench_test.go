@@ -49,8 +49,8 @@ func BenchmarkAttribution(b *testing.B) {
 		repository.Index()
 		changes := 0
 		line := attribution.NewLine(attribution.Config{
-			Settings: attribution.Settings{NegativeTolerance: 300_000, RolloutWindow: 86_400_000},
-			Author:   func(name string) (string, bool) { return name, false },
+			Settings:   attribution.Settings{NegativeTolerance: 300_000, RolloutWindow: 86_400_000},
+			Author:     func(name string) (string, bool) { return name, false },
 			Repository: func(string) *attribution.Repository { return repository },
 			Deliver:    func(*attribution.Change) { changes++ },
 			Commit:     func(*attribution.ShippedCommit) {},

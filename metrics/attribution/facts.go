@@ -9,6 +9,7 @@ const Absent = math.MinInt64
 const (
 	Succeeded = "succeeded"
 	Failed    = "failed"
+	Cancelled = "cancelled"
 
 	KindChange    = "change"     // a version that was never live for the service
 	KindRedeploy  = "redeploy"   // the version that is live on the target already

@@ -218,7 +218,7 @@ func (j *judge) remediation(m int32) {
 	if !rollback && !hotfix && len(reverts) == 0 && len(d.Remediates) == 0 && len(d.Incidents) == 0 {
 		return
 	}
-	if j.resolvesOpen(m) || len(d.Remediates) > 0 && !rollback && !hotfix && len(reverts) == 0 {
+	if j.resolvesOpen(m) || j.namesFailure(m) {
 		return
 	}
 	by := j.l.runs[d.Run].ID
@@ -296,6 +296,9 @@ func (j *judge) resolvesOpen(m int32) bool {
 			found = found || open
 			continue
 		}
+		if o.Rule == FailedByRemediated {
+			continue // no incident says that it was open; whoever names it is looked at by itself
+		}
 		r, ended := j.remedies[d]
 		if !ended {
 			j.remedies[d] = remedy{deployment: m, run: -1}
@@ -305,6 +308,14 @@ func (j *judge) resolvesOpen(m int32) bool {
 		}
 	}
 	return found
+}
+
+// namesFailure tells whether deployment m says itself which earlier deployment it repairs.
+func (j *judge) namesFailure(m int32) bool {
+	return slices.ContainsFunc(j.a.Deployments[m].Remediates, func(id string) bool {
+		d, ok := j.l.byRun[id]
+		return ok && d != m
+	})
 }
 
 func (j *judge) startOf(d int32) int64 {
@@ -379,10 +390,13 @@ func (j *judge) restore() {
 // ends is when a remedy was complete on the last target that it and the failed deployment both reached; Absent when
 // they have no target in common.
 func (j *judge) ends(failed int32, r remedy) int64 {
-	if r.run >= 0 {
-		return j.l.runs[r.run].FinishedAt
-	}
 	f, m := &j.a.Deployments[failed], &j.a.Deployments[r.deployment]
+	if r.run >= 0 {
+		if run := &j.l.runs[r.run]; slices.Contains(f.Targets, run.Target) {
+			return run.FinishedAt
+		}
+		return Absent
+	}
 	end := int64(Absent)
 	for n, t := range m.Targets {
 		if slices.Contains(f.Targets, t) {

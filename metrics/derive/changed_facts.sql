@@ -1,33 +1,33 @@
--- Whose facts have arrived since the given instant? Of each subject: a fingerprint of those facts, one of those that
--- arrived since the next instant, and when the latest did. And what time is it?
-SELECT 'clock' AS kind, '' AS subject, toUInt64(0) AS found, toUInt64(0) AS kept, now64(6) AS latest
+-- Whose facts have arrived since the given instant? Of each subject: a fingerprint of those facts, and one of those that
+-- arrived since the next instant. And what time is it, in microseconds since 1970?
+SELECT 'clock' AS kind, '' AS subject, toUInt64(toUnixTimestamp64Micro(now64(6))) AS found, toUInt64(0) AS kept
 UNION ALL
-SELECT 'deployments', toString(service) AS subject, sum(cityHash64(id, attempt, source, version, ingested_at)), sumIf(cityHash64(id, attempt, source, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'deployments', toString(service) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM deployments WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'incidents', toString(service) AS subject, sum(cityHash64(id, source, version, ingested_at)), sumIf(cityHash64(id, source, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'incidents', toString(service) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM incidents WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'commits', toString(repository) AS subject, sum(cityHash64(sha, version, ingested_at)), sumIf(cityHash64(sha, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'commits', toString(repository) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM commits WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'branches', repository AS subject, sum(cityHash64(name, version, ingested_at)), sumIf(cityHash64(name, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'branches', repository AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM branches WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'change_requests', toString(repository) AS subject, sum(cityHash64(id, version, ingested_at)), sumIf(cityHash64(id, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'change_requests', toString(repository) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM change_requests WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'pipeline_runs', toString(repository) AS subject, sum(cityHash64(id, attempt, source, version, ingested_at)), sumIf(cityHash64(id, attempt, source, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'pipeline_runs', toString(repository) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM pipeline_runs WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'services', id AS subject, sum(cityHash64(id, version, ingested_at)), sumIf(cityHash64(id, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'services', id AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM services WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'ownership', service AS subject, sum(cityHash64(team, valid_from, version, ingested_at)), sumIf(cityHash64(team, valid_from, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'ownership', service AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM ownership WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'people', '' AS subject, sum(cityHash64(id, version, ingested_at)), sumIf(cityHash64(id, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'people', '' AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM people WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
-SELECT 'teams', '' AS subject, sum(cityHash64(id, version, ingested_at)), sumIf(cityHash64(id, version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')}), max(ingested_at)
+SELECT 'teams', '' AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM teams WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject

@@ -35,7 +35,7 @@ type Config struct {
 	IncidentWindow    time.Duration `yaml:"incident_window"`
 	// Cutoff, when set, leaves out everything that happened after it.
 	Cutoff time.Time `yaml:"-"`
-	// CachedCommits bounds the histories kept in memory between derivations.
+	// CachedCommits bounds the histories kept in memory between derivations; a run counts as 16 commits.
 	CachedCommits int `yaml:"cached_commits"`
 }
 
@@ -81,6 +81,7 @@ type Deriver struct {
 	st   *store.Store
 	log  *slog.Logger
 	seed maphash.Seed
+	feed feed
 
 	mu        sync.Mutex
 	published *directory // the latest, for those who only ask
@@ -137,6 +138,7 @@ func (d *Deriver) Forget() {
 	d.working <- struct{}{}
 	defer func() { <-d.working }()
 	d.forgotten = true
+	d.feed.taken.Store(0)
 	d.drop()
 }
 
@@ -352,6 +354,7 @@ func (d *Deriver) deriveAll(ctx context.Context, services []string) error {
 			if err := out.flush(ctx, d.st, d.revision); err != nil {
 				return err
 			}
+			d.evict()
 		}
 	}
 	if err := out.flush(ctx, d.st, d.revision); err != nil {
@@ -393,7 +396,7 @@ func (d *Deriver) loadUsers(ctx context.Context) error {
 }
 
 // repositoriesOf loads the repositories that a service lists or its runs name.
-func (d *Deriver) repositoriesOf(ctx context.Context, svc *service, runs []run) (map[string]*repository, error) {
+func (d *Deriver) repositoriesOf(ctx context.Context, svc *service, runs []*run) (map[string]*repository, error) {
 	wanted := map[string]bool{}
 	for _, p := range svc.parts {
 		wanted[p.repository] = true
@@ -434,25 +437,4 @@ func (d *Deriver) patternsOf(repository string) [][]string {
 		}
 	}
 	return lists
-}
-
-// evict drops histories, and the lines built on them, while more commits are kept than allowed.
-func (d *Deriver) evict() {
-	total := 0
-	for _, r := range d.repos {
-		total += r.Graph.Size()
-	}
-	if total <= d.cfg.CachedCommits {
-		return
-	}
-	for id, r := range d.repos {
-		if total <= d.cfg.CachedCommits {
-			return
-		}
-		total -= r.Graph.Size()
-		delete(d.repos, id)
-		for s := range d.users[id] {
-			delete(d.states, s)
-		}
-	}
 }

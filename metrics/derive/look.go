@@ -57,35 +57,27 @@ func (d *Deriver) lookOnce(ctx context.Context) (fresh []news, now time.Time, er
 		next.since = begin
 	}
 	var rows []struct {
-		Kind    string    `ch:"kind"`
-		Subject string    `ch:"subject"`
-		Found   uint64    `ch:"found"`
-		Kept    uint64    `ch:"kept"`
-		Latest  time.Time `ch:"latest"`
+		Kind    string `ch:"kind"`
+		Subject string `ch:"subject"`
+		Found   uint64 `ch:"found"`
+		Kept    uint64 `ch:"kept"`
 	}
 	if err := d.st.Select(ctx, &rows, query("changed_facts"), store.Params{"since": d.horizon.from(), "next": next.from()}); err != nil {
 		return nil, now, err
 	}
-	var latest time.Time
 	for _, r := range rows {
 		n := news{r.Kind, r.Subject}
 		if n.kind == "clock" {
-			now = r.Latest
+			now = time.UnixMicro(int64(r.Found)).UTC()
 			continue
 		}
 		if d.horizon.seen[n] != r.Found {
 			fresh = append(fresh, n)
 		}
 		next.seen[n] = r.Kept
-		if r.Latest.After(latest) {
-			latest = r.Latest
-		}
 	}
-	if latest.After(now) {
-		latest = now // a stamp that lies ahead must not hide what is stamped until then
-	}
-	if latest.After(next.position) {
-		next.position = latest
+	if now.After(next.position) {
+		next.position = now
 	}
 	d.horizon = next
 	return fresh, now, nil

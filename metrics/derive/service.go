@@ -7,181 +7,11 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cairn/internal/store"
 	"cairn/metrics/attribution"
 )
-
-// run is a deployment run with what only its row needs.
-type run struct {
-	attribution.Run
-	name   string // the id as told
-	source string
-	at     int64 // when it ended, or the best that is known
-	line   string
-	hash   uint64
-}
-
-// Production names the line of all environments of the production tier.
-const Production = "production"
-
-// lineName is the line of runs that an environment belongs to.
-func lineName(environment, tier string) string {
-	if tier == Production {
-		return Production
-	}
-	name := strings.ToLower(environment)
-	if name == Production {
-		return tier
-	}
-	return name
-}
-
-func (d *Deriver) loadRuns(ctx context.Context, names []string) ([]run, error) {
-	var rows []struct {
-		ID                  string   `ch:"id"`
-		Attempt             int64    `ch:"attempt"`
-		Source              string   `ch:"source"`
-		Environment         string   `ch:"environment"`
-		Tier                string   `ch:"tier"`
-		Target              string   `ch:"target"`
-		Status              string   `ch:"status"`
-		Created             int64    `ch:"created"`
-		Started             int64    `ch:"started"`
-		Finished            int64    `ch:"finished"`
-		Updated             int64    `ch:"updated"`
-		Repositories        []string `ch:"repositories"`
-		SHAs                []string `ch:"shas"`
-		PreviousSHAs        []string `ch:"previous_shas"`
-		VersionName         string   `ch:"version_name"`
-		Artifact            string   `ch:"artifact"`
-		Rollback            bool     `ch:"rollback"`
-		Hotfix              bool     `ch:"hotfix"`
-		Unplanned           bool     `ch:"unplanned"`
-		Remediates          []string `ch:"remediates"`
-		RemediatesIncidents []string `ch:"remediates_incidents"`
-		Verdict             int8     `ch:"verdict"`
-		Way                 string   `ch:"way"`
-		URL                 string   `ch:"url"`
-		Version             uint64   `ch:"version"`
-	}
-	if err := d.st.Select(ctx, &rows, query("runs"), store.Params{"services": names}); err != nil {
-		return nil, err
-	}
-	type identity struct {
-		source, id string
-		attempt    int64
-	}
-	latest := map[identity]int{}
-	sources := map[string]string{}
-	ambiguous := map[string]bool{}
-	for i, r := range rows {
-		k := identity{r.Source, r.ID, r.Attempt}
-		if j, ok := latest[k]; !ok || rows[j].Version <= r.Version {
-			latest[k] = i
-		}
-		if s, ok := sources[r.ID]; ok && s != r.Source {
-			ambiguous[r.ID] = true
-		}
-		sources[r.ID] = r.Source
-	}
-	var runs []run
-	for i, r := range rows {
-		if latest[identity{r.Source, r.ID, r.Attempt}] != i {
-			continue
-		}
-		id := r.ID
-		if ambiguous[id] {
-			id = r.Source + ":" + id
-		}
-		if r.Attempt > 1 {
-			id += "#" + strconv.FormatInt(r.Attempt, 10)
-		}
-		target := r.Environment
-		if r.Target != "" {
-			target += "/" + r.Target
-		}
-		x := run{name: r.ID, source: r.Source, line: lineName(r.Environment, r.Tier), Run: attribution.Run{
-			ID: id, Environment: r.Environment, Target: target, Status: r.Status, StartedAt: r.Started, FinishedAt: r.Finished,
-			Artifact: r.Artifact, VersionName: r.VersionName, Rollback: r.Rollback, Hotfix: r.Hotfix, Unplanned: r.Unplanned,
-			Remediates: r.Remediates, RemediatesIncidents: r.RemediatesIncidents, Way: r.Way, URL: r.URL,
-		}}
-		for n := range r.Repositories {
-			x.Revisions = append(x.Revisions, attribution.Revision{Repository: r.Repositories[n], SHA: r.SHAs[n], PreviousSHA: r.PreviousSHAs[n]})
-		}
-		if r.Verdict >= 0 {
-			failed := r.Verdict == 1
-			x.Run.Verdict = &failed
-		}
-		for _, t := range []int64{r.Finished, r.Started, r.Created, r.Updated} {
-			if x.at = t; t != attribution.Absent {
-				break
-			}
-		}
-		if x.at > d.cutoff() {
-			if r.Started > d.cutoff() || r.Finished == attribution.Absent || r.Started == attribution.Absent {
-				continue
-			}
-			x.Status, x.FinishedAt, x.at = "in_progress", attribution.Absent, r.Started
-		}
-		runs = append(runs, x)
-	}
-	resolveReferences(runs)
-	f := newFingerprint(d.seed)
-	for i := range runs {
-		runs[i].hash = f.run(&runs[i].Run)
-	}
-	return runs, nil
-}
-
-// resolveReferences turns the ids by which runs name each other into the ids of runs: an id without an attempt
-// means the last attempt that succeeded, or else the last.
-func resolveReferences(runs []run) {
-	r := newReferences(runs)
-	for i := range runs {
-		for n, id := range runs[i].Remediates {
-			runs[i].Remediates[n] = r.resolve(id)
-		}
-	}
-}
-
-// references leads from the ids by which facts name a run to the run's own id.
-type references map[string]string
-
-func newReferences(runs []run) references {
-	r := references{}
-	best := map[string]*run{}
-	for i := range runs {
-		x := &runs[i]
-		names := []string{x.name}
-		if x.source != "" {
-			names = append(names, x.source+":"+x.name)
-		}
-		for _, name := range names {
-			if b := best[name]; b == nil || x.Status == attribution.Succeeded || b.Status != attribution.Succeeded {
-				best[name] = x
-			}
-		}
-	}
-	for name, x := range best {
-		r[name] = x.ID
-	}
-	for _, x := range runs {
-		if x.ID != x.name {
-			r[x.ID] = x.ID
-		}
-	}
-	return r
-}
-
-func (r references) resolve(id string) string {
-	if to, ok := r[id]; ok {
-		return to
-	}
-	return id
-}
 
 // incident is an incident with what only its row needs.
 type incident struct {
@@ -189,7 +19,7 @@ type incident struct {
 	title, severity, cause, url string
 }
 
-func (d *Deriver) loadIncidents(ctx context.Context, names []string, refs references) ([]incident, error) {
+func (d *Deriver) loadIncidents(ctx context.Context, names []string, runs []*run) ([]incident, error) {
 	var rows []struct {
 		ID       string `ch:"id"`
 		Source   string `ch:"source"`
@@ -204,6 +34,16 @@ func (d *Deriver) loadIncidents(ctx context.Context, names []string, refs refere
 	}
 	if err := d.st.Select(ctx, &rows, query("incidents"), store.Params{"services": names}); err != nil {
 		return nil, err
+	}
+	var named []string
+	for _, r := range rows {
+		if r.CausedBy != "" {
+			named = append(named, r.CausedBy)
+		}
+	}
+	var refs references
+	if named != nil {
+		refs = newReferences(runs, named)
 	}
 	seen := map[string]string{}
 	var incidents []incident
@@ -233,6 +73,8 @@ func (d *Deriver) loadIncidents(ctx context.Context, names []string, refs refere
 
 // serviceState is what is kept of a service between derivations, so that only what changed is derived again.
 type serviceState struct {
+	runs      runList
+	used      uint64 // the derivation that was its latest
 	lines     map[string]*lineState
 	config    string // the service's parts and what else its lines were built with
 	incidents uint64 // hash of the rows written
@@ -243,7 +85,7 @@ type serviceState struct {
 type lineState struct {
 	line      *attribution.Line
 	applied   []uint64          // hashes of the runs in the line
-	written   map[rowKey]uint64 // rows of deployments, by hash
+	written   []writtenRow      // rows of deployments
 	others    map[rowKey]uint64 // rows of runs that are not in the line, by hash
 	waiting   uint64            // hash of the rows of waiting changes
 	touched   map[string]int    // repository -> how many of its touched commits were looked at
@@ -258,16 +100,28 @@ type rowKey struct {
 	id string
 }
 
+// writtenRow is a row that stands in its table, by a hash of what is in it.
+type writtenRow struct {
+	key  rowKey
+	hash uint64
+}
+
 // derive brings one service's rows up to date.
 func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	dir := d.directory
 	svc := dir.service(id)
 	names := dir.names(id)
-	runs, err := d.loadRuns(ctx, names)
-	if err != nil {
+	st := d.states[id]
+	if st == nil {
+		st = &serviceState{}
+		d.states[id] = st
+	}
+	st.used = d.revision
+	if err := st.runs.load(ctx, d, names); err != nil {
 		return err
 	}
-	incidents, err := d.loadIncidents(ctx, names, newReferences(runs))
+	runs := st.runs.current(newFingerprint(d.seed))
+	incidents, err := d.loadIncidents(ctx, names, runs)
 	if err != nil {
 		return err
 	}
@@ -278,13 +132,11 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	first := firstProduction(runs)
 	keep := svc.created != attribution.Absent && first != nil && first.FinishedAt >= svc.created
 	config := fmt.Sprintf("%q %d %t %d %+v", svc.parts, svc.created, keep, d.peopleEpoch, dir.owners[id])
-	st := d.states[id]
-	if st == nil || st.config != config {
-		st = &serviceState{lines: map[string]*lineState{}, config: config}
-		d.states[id] = st
+	if st.config != config {
+		*st = serviceState{runs: st.runs, used: st.used, lines: map[string]*lineState{}, config: config}
 		out.forgetService(id)
 	}
-	byLine := map[string][]run{}
+	byLine := map[string][]*run{}
 	for _, r := range runs {
 		byLine[r.line] = append(byLine[r.line], r)
 	}
@@ -308,10 +160,9 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	return d.writeService(ctx, svc, st, repos, first, len(runs)+len(incidents) > 0, out)
 }
 
-func firstProduction(runs []run) *run {
+func firstProduction(runs []*run) *run {
 	var first *run
-	for i := range runs {
-		r := &runs[i]
+	for _, r := range runs {
 		if r.line == Production && r.Status == attribution.Succeeded &&
 			(first == nil || r.FinishedAt < first.FinishedAt || r.FinishedAt == first.FinishedAt && r.ID < first.ID) {
 			first = r
@@ -320,8 +171,8 @@ func firstProduction(runs []run) *run {
 	return first
 }
 
-func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs []run, incidents []incident, repos map[string]*repository, keep bool, out *rows) attribution.Assessment {
-	var live, others []run
+func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs []*run, incidents []incident, repos map[string]*repository, keep bool, out *rows) attribution.Assessment {
+	var live, others []*run
 	for _, r := range runs {
 		if r.Status == attribution.Succeeded && r.FinishedAt != attribution.Absent {
 			live = append(live, r)
@@ -329,7 +180,7 @@ func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs [
 			others = append(others, r)
 		}
 	}
-	slices.SortFunc(live, func(a, b run) int {
+	slices.SortFunc(live, func(a, b *run) int {
 		return cmp.Or(cmp.Compare(a.FinishedAt, b.FinishedAt), strings.Compare(a.ID, b.ID))
 	})
 	ls := st.lines[name]
@@ -361,7 +212,7 @@ func (d *Deriver) deriveLine(svc *service, st *serviceState, name string, runs [
 	ls.remember(repos)
 	var failed []attribution.Run
 	for _, r := range others {
-		if r.Status == attribution.Failed && r.FinishedAt != attribution.Absent {
+		if (r.Status == attribution.Failed || r.Status == attribution.Cancelled) && r.FinishedAt != attribution.Absent {
 			failed = append(failed, r.Run)
 		}
 	}
@@ -398,7 +249,7 @@ func (ls *lineState) adopt(repos map[string]*repository) bool {
 
 // firstChange is the first place in the line from which things may have come out differently: where the runs differ
 // from those applied, or where a change request shipped that was told, or told anew, since.
-func (ls *lineState) firstChange(live []run, repos map[string]*repository) int {
+func (ls *lineState) firstChange(live []*run, repos map[string]*repository) int {
 	from := 0
 	for from < len(live) && from < len(ls.applied) && live[from].hash == ls.applied[from] {
 		from++
@@ -421,7 +272,7 @@ func (ls *lineState) remember(repos map[string]*repository) {
 }
 
 func (d *Deriver) newLine(svc *service, name string, keep bool, repos map[string]*repository) *lineState {
-	ls := &lineState{written: map[rowKey]uint64{}, others: map[rowKey]uint64{}, touched: map[string]int{}, revisions: map[string]int{}, repos: maps.Clone(repos)}
+	ls := &lineState{others: map[rowKey]uint64{}, touched: map[string]int{}, revisions: map[string]int{}, repos: maps.Clone(repos)}
 	var parts []attribution.Part
 	for _, p := range svc.parts {
 		parts = append(parts, attribution.Part{Repository: p.repository, Match: repos[p.repository].match(p.patterns)})

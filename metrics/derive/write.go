@@ -335,7 +335,7 @@ type lineWriter struct {
 
 func (w *lineWriter) teams(at int64) []string { return w.d.directory.teams(w.svc.id, at) }
 
-func (w *lineWriter) runs(from int, others []run) {
+func (w *lineWriter) runs(from int, others []*run) {
 	line := w.ls.line
 	deployments := line.Deployments()
 	for i := from; i < len(line.Runs()); i++ {
@@ -344,8 +344,7 @@ func (w *lineWriter) runs(from int, others []run) {
 		w.out.runs.add(w.name, w.svc.id, w.teams(r.FinishedAt), r, r.FinishedAt, res, first.ID)
 	}
 	present := map[rowKey]uint64{}
-	for i := range others {
-		r := &others[i]
+	for _, r := range others {
 		k := rowKey{r.at, r.ID}
 		present[k] = r.hash
 		if r.at >= w.cut || w.ls.others[k] != r.hash {
@@ -367,27 +366,49 @@ func (w *lineWriter) inLine(k rowKey) bool {
 }
 
 func (w *lineWriter) deployments(a *attribution.Assessment) {
-	present := make(map[rowKey]uint64, len(a.Deployments))
+	before := w.ls.written
 	f := newFingerprint(w.d.seed)
+	w.ls.written = make([]writtenRow, 0, len(a.Deployments)+1)
+	var moved map[rowKey]uint64 // what was written from the first deployment on that is not where it was
 	for i := range a.Deployments {
 		dep, o := &a.Deployments[i], &a.Outcomes[i]
 		r := dep.Failed
 		if r == nil {
 			r = &w.ls.line.Runs()[dep.Run]
 		}
-		k := rowKey{dep.DeployedAt, r.ID}
-		h := f.deployment(dep, r, o)
-		present[k] = h
-		if dep.DeployedAt >= w.cut || w.ls.written[k] != h {
+		row := writtenRow{rowKey{dep.DeployedAt, r.ID}, f.deployment(dep, r, o)}
+		w.ls.written = append(w.ls.written, row)
+		var same bool
+		switch {
+		case moved == nil && i < len(before) && before[i].key == row.key:
+			same = before[i].hash == row.hash
+		default:
+			if moved == nil {
+				moved = byKey(before[min(i, len(before)):])
+			}
+			same = moved[row.key] == row.hash
+			delete(moved, row.key)
+		}
+		if dep.DeployedAt >= w.cut || !same {
 			w.out.deployments.add(w.name, w.svc.id, w.teams(dep.DeployedAt), dep, r, o)
 		}
 	}
-	for k := range w.ls.written {
-		if _, ok := present[k]; !ok && k.at < w.cut {
+	if moved == nil {
+		moved = byKey(before[min(len(a.Deployments), len(before)):])
+	}
+	for k := range moved {
+		if k.at < w.cut {
 			w.out.gone = append(w.out.gone, gone{"attributed_deployments", "environment, service, deployed_at, deployment", []any{w.name, w.svc.id, instant(k.at), k.id}})
 		}
 	}
-	w.ls.written = present
+}
+
+func byKey(rows []writtenRow) map[rowKey]uint64 {
+	m := make(map[rowKey]uint64, len(rows))
+	for _, r := range rows {
+		m[r.key] = r.hash
+	}
+	return m
 }
 
 // waiting finds the changes that were merged and are not live: what the head of the default branch has and no run

@@ -1,1 +1,1 @@
-multiIf({bucket:String} = 'day', toDate32(at, {tz:String}), {bucket:String} = 'week', toDate32(toMonday(at, {tz:String})), {bucket:String} = 'month', toDate32(toStartOfMonth(at, {tz:String})), {bucket:String} = 'quarter', toDate32(toStartOfQuarter(at, {tz:String})), toDate32('1970-01-01'))
+multiIf({bucket:String} = 'day', toDate32(at, {tz:String}), {bucket:String} = 'week', toDate32(toMonday(at, {tz:String})), {bucket:String} = 'month', toDate32(toStartOfMonth(at, {tz:String})), {bucket:String} = 'quarter', toDate32(toStartOfQuarter(at, {tz:String})), toDate32('1900-01-01'))

@@ -1,0 +1,36 @@
+package derive
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// feed counts arrivals of facts where somebody tells of each.
+type feed struct {
+	arrivals atomic.Uint64 // 0: nobody tells
+	taken    atomic.Uint64 // arrivals that have been taken in
+}
+
+// Feed returns what to call after facts were stored, before whoever sent them is told so. From here on the caller
+// answers for it that no fact is stored without that call.
+func (d *Deriver) Feed() (arrived func()) {
+	d.feed.arrivals.Add(1)
+	return func() { d.feed.arrivals.Add(1) }
+}
+
+// Fresh is CatchUp for those who only ask. Where arrivals are told of, and there was none, it costs nothing.
+func (d *Deriver) Fresh(ctx context.Context) error {
+	arrivals := d.feed.arrivals.Load()
+	if taken := d.feed.taken.Load(); arrivals > 0 && taken == arrivals {
+		return nil
+	}
+	if err := d.CatchUp(ctx); err != nil {
+		return err
+	}
+	for {
+		taken := d.feed.taken.Load()
+		if taken >= arrivals || d.feed.taken.CompareAndSwap(taken, arrivals) {
+			return nil
+		}
+	}
+}
