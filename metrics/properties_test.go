@@ -82,7 +82,7 @@ func TestThePartsAddUp(t *testing.T) {
 		b := organisation(rt)
 		st := storetest.New(t)
 		e := load(rt, st, b)
-		w := window(t, "2026-01-01", "2026-03-08", "America/New_York")
+		w := window(t, "2025-12-29", "2026-03-08", "America/New_York")
 		ask := func(metric string, s metrics.Scope) metrics.Result {
 			r, err := e.Query(context.Background(), metrics.Request{Metric: metric, Scope: s, Window: w, Bucket: metrics.Week, NoPrevious: true})
 			if err != nil {

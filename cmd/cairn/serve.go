@@ -48,7 +48,12 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 		return nil, err
 	}
 	p := &program{store: st, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
+	arrived := func() {}
+	if cfg.Store.Address == "" {
+		arrived = engine.Feed() // nobody else writes to the embedded engine
+	}
 	in.Touched = func(map[string]int) {
+		arrived()
 		select {
 		case p.wake <- struct{}{}:
 		default:
