@@ -11,6 +11,7 @@ import (
 	"cairn/collectors/git"
 	"cairn/internal/fault"
 	"cairn/internal/progress"
+	"cairn/metrics/words"
 )
 
 type collectCommand struct {
@@ -81,9 +82,9 @@ func (c *collectGit) Run(ctx context.Context, w *world, g *Globals) error {
 		return err
 	}
 	r := source.Report()
-	fmt.Fprintf(w.stdout, "%s: %s and %s are new; %s stored.\n", r.Repository, counted(int64(r.Commits), "commit"), counted(int64(r.Deployments), "deployment"), counted(int64(stored), "fact"))
+	fmt.Fprintf(w.stdout, "%s: %s and %s are new; %s stored.\n", r.Repository, words.Counted(int64(r.Commits), "commit"), words.Counted(int64(r.Deployments), "deployment"), words.Counted(int64(stored), "fact"))
 	for _, e := range r.Environments {
-		fmt.Fprintf(w.stdout, "  %s to %s\n", counted(int64(e.N), "deployment"), e.What)
+		fmt.Fprintf(w.stdout, "  %s to %s\n", words.Counted(int64(e.N), "deployment"), e.What)
 	}
 	for _, note := range r.Notes() {
 		fmt.Fprintln(w.stdout, " ", note)

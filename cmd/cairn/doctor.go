@@ -10,6 +10,7 @@ import (
 
 	"cairn/api"
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 type doctorCommand struct {
@@ -52,7 +53,7 @@ func (c *doctorCommand) Run(ctx context.Context, w *world, g *Globals) error {
 		fmt.Fprintf(w.stdout, "%s (%s): %s\n", d.Title, d.Metric, state)
 		t := tabwriter.NewWriter(w.stdout, 2, 0, 2, ' ', tabwriter.AlignRight)
 		for _, s := range d.Steps {
-			fmt.Fprintf(t, "%s\t%s%s\n", grouped(s.N), "", pad(s.Name))
+			fmt.Fprintf(t, "%s\t%s%s\n", words.Grouped(s.N), "", pad(s.Name))
 		}
 		t.Flush()
 		if d.Advice != "" {

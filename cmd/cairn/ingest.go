@@ -6,6 +6,7 @@ import (
 
 	"cairn/ingest"
 	"cairn/internal/progress"
+	"cairn/metrics/words"
 )
 
 type ingestCommand struct {
@@ -31,6 +32,6 @@ func (c *ingestCommand) Run(ctx context.Context, w *world, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.stdout, "%s stored.\n", counted(int64(n), "event"))
+	fmt.Fprintf(w.stdout, "%s stored.\n", words.Counted(int64(n), "event"))
 	return nil
 }

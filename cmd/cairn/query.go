@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"cairn/api"
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // asking are the flags of a question about a metric.
@@ -143,23 +147,23 @@ func printResult(w io.Writer, title string, r *metrics.Result) {
 		title += " (" + r.Statistic + ")"
 	}
 	fmt.Fprintf(w, "%s, %s\n%s\n\n", title, scope, span(r.Window.From, r.Window.To, r.Window.TimeZone))
-	fmt.Fprintf(w, "  %s", human(r.Value, r.Unit))
+	fmt.Fprintf(w, "  %s", words.Value(r.Value, r.Unit))
 	if r.N != nil {
-		fmt.Fprintf(w, "   n = %s", size(r.N))
+		fmt.Fprintf(w, "   n = %s", words.Size(r.N))
 	}
 	if r.Interval != nil {
-		fmt.Fprintf(w, "   95 %%: %s to %s", human(r.Interval[0], r.Unit), human(r.Interval[1], r.Unit))
+		fmt.Fprintf(w, "   95 %%: %s to %s", words.Value(r.Interval[0], r.Unit), words.Value(r.Interval[1], r.Unit))
 	}
 	fmt.Fprintln(w)
 	if r.Previous != nil {
-		fmt.Fprintf(w, "  before (%s): %s", span(r.Previous.Window.From, r.Previous.Window.To, ""), human(r.Previous.Value, r.Unit))
+		fmt.Fprintf(w, "  before (%s): %s", span(r.Previous.Window.From, r.Previous.Window.To, ""), words.Value(r.Previous.Value, r.Unit))
 		if r.Previous.N != nil {
-			fmt.Fprintf(w, ", n = %s", size(r.Previous.N))
+			fmt.Fprintf(w, ", n = %s", words.Size(r.Previous.N))
 		}
 		fmt.Fprintln(w)
 	}
 	for _, f := range r.Flags {
-		fmt.Fprintf(w, "  %s\n", inWords(f))
+		fmt.Fprintf(w, "  %s\n", words.Flag(f))
 	}
 	if len(r.Parts) > 0 {
 		fmt.Fprintln(w)
@@ -174,7 +178,7 @@ func printResult(w io.Writer, title string, r *metrics.Result) {
 			if p.Partial {
 				running = "  (still running)"
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s%s\n", p.Label, human(p.Value, r.Unit), size(p.N), running)
+			fmt.Fprintf(t, "  %s\t%s\t%s%s\n", p.Label, words.Value(p.Value, r.Unit), words.Size(p.N), running)
 		}
 		t.Flush()
 	}
@@ -194,9 +198,9 @@ func printEvidence(w io.Writer, ev *metrics.Evidence, offset int) {
 		for _, i := range ev.Items {
 			value := "–"
 			if i.Value != nil {
-				value = human(*i.Value, ev.Result.Unit)
+				value = words.Value(*i.Value, ev.Result.Unit)
 				if ev.Result.Unit != "hours" && ev.Result.Unit != "days" {
-					value = human(*i.Value, "hours")
+					value = words.Value(*i.Value, "hours")
 				}
 			}
 			counted := "yes"
@@ -260,4 +264,17 @@ func clock(local string) string {
 		return t.Format(time.DateOnly)
 	}
 	return t.Format("2006-01-02 15:04")
+}
+
+// printParts writes what else an answer says, by name. Parts that are durations, as the value is, are written so.
+func printParts(w io.Writer, r *metrics.Result) {
+	t := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
+	for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
+		unit := words.PartUnit(name, r.Unit)
+		if n, ok := r.Parts[name].(float64); ok && n == 0 && unit == "" {
+			continue // nothing was counted under this name
+		}
+		fmt.Fprintf(t, "  %s\t%s\n", strings.ReplaceAll(name, "_", " "), words.Value(r.Parts[name], unit))
+	}
+	t.Flush()
 }

@@ -1,39 +1,40 @@
-package main
+// Package words writes numbers the way people say them: units chosen for reading, three significant digits, "no data"
+// in words. The terminal, the pages and the mails say the same thing the same way.
+package words
 
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"cairn/metrics"
 )
 
-// human writes a value as people say it; no data is a dash.
-func human(v any, unit string) string {
+// Value writes a value of a metric, or a part of it, in the unit of its definition.
+func Value(v any, unit string) string {
 	switch v := v.(type) {
 	case nil:
 		return "no data"
 	case string:
 		return v
+	case int64:
+		return Value(float64(v), unit)
 	case float64:
 		switch unit {
 		case "hours":
-			return duration(v)
+			return Duration(v)
 		case "days":
-			return duration(24 * v)
+			return Duration(24 * v)
 		case "ratio", "share of respondents":
-			return significant(100*v, 3) + " %"
+			return Significant(100*v, 3) + " %"
 		}
 		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-			return grouped(int64(v))
+			return Grouped(int64(v))
 		}
-		return significant(v, 3)
+		return Significant(v, 3)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -42,20 +43,20 @@ func human(v any, unit string) string {
 	return string(text)
 }
 
-// duration writes hours as minutes, hours or days.
-func duration(hours float64) string {
+// Duration writes hours as minutes, hours or days.
+func Duration(hours float64) string {
 	switch abs := math.Abs(hours); {
 	case abs < 1:
-		return significant(60*hours, 3) + " min"
+		return Significant(60*hours, 3) + " min"
 	case abs < 48:
-		return significant(hours, 3) + " h"
+		return Significant(hours, 3) + " h"
 	default:
-		return significant(hours/24, 3) + " d"
+		return Significant(hours/24, 3) + " d"
 	}
 }
 
-// significant writes v with so many significant digits and no exponent.
-func significant(v float64, digits int) string {
+// Significant writes v with so many significant digits and no exponent.
+func Significant(v float64, digits int) string {
 	if v == 0 {
 		return "0"
 	}
@@ -67,21 +68,21 @@ func significant(v float64, digits int) string {
 	return text
 }
 
-// size writes a sample size.
-func size(n any) string {
+// Size writes a sample size.
+func Size(n any) string {
 	switch n := n.(type) {
 	case nil:
 		return "–"
 	case float64:
-		return grouped(int64(n))
+		return Grouped(int64(n))
 	case int64:
-		return grouped(n)
+		return Grouped(n)
 	}
-	return human(n, "")
+	return Value(n, "")
 }
 
-// grouped writes a number with separated thousands.
-func grouped(n int64) string {
+// Grouped writes a number with separated thousands.
+func Grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	start := 0
 	if n < 0 {
@@ -93,16 +94,16 @@ func grouped(n int64) string {
 	return digits
 }
 
-// counted writes a number with its noun.
-func counted(n int64, noun string) string {
+// Counted writes a number with its noun.
+func Counted(n int64, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
-	return grouped(n) + " " + noun
+	return Grouped(n) + " " + noun
 }
 
-// inWords says what a flag means.
-func inWords(flag string) string {
+// Flag says what a flag means.
+func Flag(flag string) string {
 	words := map[string]string{
 		metrics.FlagPartial:     "the window is still running",
 		metrics.FlagLowN:        "fewer than five cases: do not read a trend into it",
@@ -114,24 +115,14 @@ func inWords(flag string) string {
 		metrics.FlagLowResponse: "fewer than 60 % of those asked answered",
 		metrics.FlagCatchingUp:  "facts have arrived that are not in the number yet: ask again",
 	}
-	return or(words[flag], flag)
-}
-
-// printParts writes what else an answer says, by name. Parts that are durations, as the value is, are written so.
-func printParts(w io.Writer, r *metrics.Result) {
-	t := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
-	for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
-		unit := unitOf(name, r.Unit)
-		if n, ok := r.Parts[name].(float64); ok && n == 0 && unit == "" {
-			continue // nothing was counted under this name
-		}
-		fmt.Fprintf(t, "  %s\t%s\n", strings.ReplaceAll(name, "_", " "), human(r.Parts[name], unit))
+	if say, ok := words[flag]; ok {
+		return say
 	}
-	t.Flush()
+	return flag
 }
 
-// unitOf is the unit of a part: that of the value for its other quantiles, hours for ages, none for counts.
-func unitOf(part, unit string) string {
+// PartUnit is the unit of a part: that of the value for its other quantiles, hours for ages, none for counts.
+func PartUnit(part, unit string) string {
 	switch {
 	case slices.Contains([]string{"p50", "p75", "p90", "oldest_unresolved"}, part):
 		return unit
