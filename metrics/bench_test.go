@@ -16,11 +16,11 @@ import (
 )
 
 // settled tells attribution that it has seen everything there is, so that made-up derived tables stay as they are.
-func settled(b *testing.B, st *store.Store, e *metrics.Engine) {
+func settled(b *testing.B, st *store.Store, e *metrics.Engine, o metricstest.Organisation) {
 	if err := e.CatchUp(context.Background()); err != nil {
 		b.Fatal(err)
 	}
-	if err := metricstest.Large().Derived(context.Background(), st); err != nil {
+	if err := o.Derived(context.Background(), st); err != nil {
 		b.Fatal(err)
 	}
 	var rows []struct {
@@ -58,7 +58,7 @@ func BenchmarkQuery(b *testing.B) {
 	if err := metricstest.Deployments(b.Context(), st, "first", "first", []string{"a"}, 1, now.AddDate(-3, 0, 0), time.Hour); err != nil {
 		b.Fatal(err)
 	}
-	settled(b, st, build())
+	settled(b, st, build(), metricstest.Large())
 	e := build()
 	e.Feed()
 	w := window(b, "2025-07-01", "2026-07-01", "Europe/Berlin")

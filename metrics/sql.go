@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-//go:embed *.sql fragments/*.sql evidence/*.sql
+//go:embed *.sql fragments/*.sql evidence/*.sql records/*.sql
 var files embed.FS
 
 // queries are the SQL files by path without ending, with the fragments they name (@bucket) put in place. A fragment is

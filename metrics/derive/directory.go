@@ -277,6 +277,24 @@ func (d *Deriver) Teams(ctx context.Context, team string) (teams []string, ok bo
 	return teams, known, nil
 }
 
+// Parents are all teams that facts name, with the team above each, "" where there is none.
+func (d *Deriver) Parents(ctx context.Context) (map[string]string, error) {
+	dir, err := d.know(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parents := map[string]string{}
+	for team := range dir.teamNames {
+		parents[team] = ""
+	}
+	for parent, children := range dir.children {
+		for _, child := range children {
+			parents[child] = parent
+		}
+	}
+	return parents, nil
+}
+
 // Owned are the services that any of the teams owned at any time, sorted.
 func (d *Deriver) Owned(ctx context.Context, teams []string) ([]string, error) {
 	spans, err := d.Ownership(ctx, teams)
