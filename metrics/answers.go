@@ -252,7 +252,13 @@ func (e *Engine) leadTime(q *question) (Result, error) {
 }
 
 // lives are the stretches of time during which services in scope were live in an environment, in the scope's hands.
-type lives map[string][]derive.Span
+type lives map[string][]life
+
+// life is one such stretch.
+type life struct {
+	derive.Span
+	retired bool // it ended because the service was retired, not because the scope gave it away
+}
 
 func (l lives) overlap(s Span) bool {
 	for _, spans := range l {
@@ -305,16 +311,16 @@ func (e *Engine) findLives(q *question) (lives, error) {
 	}
 	l := lives{}
 	for _, r := range rows {
-		life := derive.Span{From: r.First, To: forever}
+		whole := life{Span: derive.Span{From: r.First, To: forever}}
 		if r.RetiredAt != nil && !r.RetiredAt.After(q.AsOf) {
-			life.To = *r.RetiredAt
+			whole.To, whole.retired = *r.RetiredAt, true
 		}
 		if q.teams == nil {
-			l[r.Service] = []derive.Span{life}
+			l[r.Service] = []life{whole}
 			continue
 		}
 		for _, o := range owned[r.Service] {
-			x := derive.Span{From: later(life.From, o.From), To: earlier(life.To, o.To)}
+			x := life{Span: derive.Span{From: later(whole.From, o.From), To: earlier(whole.To, o.To)}, retired: whole.retired && whole.To.Before(o.To)}
 			if x.From.Before(x.To) {
 				l[r.Service] = append(l[r.Service], x)
 			}
@@ -396,12 +402,13 @@ func (e *Engine) deploymentsPerWeek(q *question) (Result, error) {
 	return res, err
 }
 
-// typicalRates are the sorted rates of the services that lived in a span, idle ones with 0.
+// typicalRates are the sorted rates of the services that lived in a span, idle ones with 0. A service lived in it when it
+// was not retired before the span's start, one that was given away at the start did not.
 func typicalRates(l lives, s Span, counts map[string]int64, weeks float64) []float64 {
 	rates := []float64{}
 	for service, spans := range l {
 		for _, x := range spans {
-			if x.From.Before(s.To) && !x.To.Before(s.From) {
+			if x.From.Before(s.To) && (s.From.Before(x.To) || x.retired && x.To.Equal(s.From)) {
 				rates = append(rates, float64(counts[service])/weeks)
 				break
 			}
