@@ -259,6 +259,11 @@ func (e *Engine) resolve(q *question) error {
 		if err != nil {
 			return err
 		}
+		if !ok && q.def.evidence == "answers" {
+			if ok, err = e.isSurveyGroup(q); err != nil {
+				return err
+			}
+		}
 		if !ok {
 			return fault.New(fault.NotFound, "there is no team %q: neither a team nor an ownership fact names it", s.Team)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cairn/internal/fault"
+	"cairn/internal/store"
 )
 
 // survey is one wave with the answers that count: of people who were asked, in time, the last of each.
@@ -56,6 +57,13 @@ func (e *Engine) survey(q *question) (*survey, error) {
 	s := &waves[0]
 	p["survey"], p["opens"], p["closes"] = s.ID, s.OpensAt, s.ClosesAt
 	return s, e.st.Select(q.ctx, &s.people, e.query("evidence/survey_answers"), p)
+}
+
+// isSurveyGroup tells whether people were invited to a survey as the team of a question, though nothing else knows it.
+func (e *Engine) isSurveyGroup(q *question) (bool, error) {
+	var n uint64
+	err := e.st.QueryRow(q.ctx, e.query("evidence/survey_group"), store.Params{"group": q.Scope.Team}).Scan(&n)
+	return n > 0, err
 }
 
 // all is the cell of everybody.
