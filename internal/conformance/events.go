@@ -113,11 +113,20 @@ type Ownership struct {
 	To      time.Time `json:"to,omitzero"`
 }
 
-// Team is a team.
+// Team is a team. It may be written as its id alone.
 type Team struct {
 	ID     string `json:"id"`
 	Name   string `json:"name,omitempty"`
 	Parent string `json:"parent,omitempty"`
+}
+
+// UnmarshalJSON reads a team or its id.
+func (t *Team) UnmarshalJSON(raw []byte) error {
+	if json.Unmarshal(raw, &t.ID) == nil {
+		return nil
+	}
+	type team Team
+	return json.Unmarshal(raw, (*team)(t))
 }
 
 // Person is a person or a machine that writes commits.
@@ -178,7 +187,7 @@ type Response struct {
 	Severity    map[string]float64 `json:"severity,omitempty"` // option to 1..5
 }
 
-// SLO is one measured objective. Target keeps its decimal digits, since "exactly on target" counts as met.
+// SLO is one measured objective; it may have no id. Target keeps its decimal digits, since "exactly on target" counts as met.
 type SLO struct {
 	ID      string      `json:"id"`
 	Service string      `json:"service"`

@@ -28,7 +28,8 @@ type Runner struct {
 // Tally counts expectations.
 type Tally struct{ Passed, Failed int }
 
-// Dir runs every case of a folder, writes each difference to out and says at the end how many expectations passed.
+// Dir runs every case of a folder, writes each difference to out and says at the end how many expectations passed. A case
+// that cannot be read or loaded fails with all that it expects, and the next one is run.
 func (r *Runner) Dir(ctx context.Context, dir string, out io.Writer) (Tally, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -40,22 +41,35 @@ func (r *Runner) Dir(ctx context.Context, dir string, out io.Writer) (Tally, err
 	slices.Sort(paths)
 	var total Tally
 	for _, path := range paths {
-		c, unknown, err := LoadNoting(path)
+		t, err := r.file(ctx, path, out)
+		if ctx.Err() != nil {
+			return total, ctx.Err()
+		}
 		if err != nil {
-			return total, err
+			fmt.Fprintln(out, err)
 		}
-		for _, key := range unknown {
-			fmt.Fprintf(out, "%s: key %s is not in the format\n", filepath.Base(path), key)
-		}
-		t, err := r.Case(ctx, c, out)
 		total.Passed += t.Passed
 		total.Failed += t.Failed
-		if err != nil {
-			return total, fmt.Errorf("%s: %w", filepath.Base(path), err)
-		}
 	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", total.Passed, total.Failed)
 	return total, nil
+}
+
+// file runs the case in one file. With an error, what was not answered counts as failed, and at least one does.
+func (r *Runner) file(ctx context.Context, path string, out io.Writer) (Tally, error) {
+	c, unknown, err := LoadNoting(path)
+	if err != nil {
+		return Tally{Failed: 1}, err
+	}
+	for _, key := range unknown {
+		fmt.Fprintf(out, "%s: key %s is not in the format\n", filepath.Base(path), key)
+	}
+	t, err := r.Case(ctx, c, out)
+	if err != nil {
+		t.Failed = max(len(c.Expected)-t.Passed, t.Failed, 1)
+		err = fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return t, err
 }
 
 // Case runs one case on a fresh store and writes a line for each difference.

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -241,7 +242,7 @@ func answer(question string, value any, severity map[string]float64) (event.Surv
 	return a, nil
 }
 
-// slos are measured at the latest start of a window that the case asks about, so that the measurement lies in each.
+// slos that have no id are told apart by their place. They are measured at the latest start of a window that the case asks about, so that the measurement lies in each.
 func (t *translator) slos() error {
 	var at time.Time
 	for _, x := range t.c.Expected {
@@ -257,7 +258,7 @@ func (t *translator) slos() error {
 		if err != nil {
 			return fmt.Errorf("events.slos[%d]: target %s: %w", n, s.Target, err)
 		}
-		t.b.Append(&event.SLO{Telling: telling(n), ID: s.ID, MeasuredAt: at, Service: s.Service, Target: target, Good: s.Good, Total: s.Total})
+		t.b.Append(&event.SLO{Telling: telling(n), ID: cmp.Or(s.ID, fmt.Sprintf("%s %d", s.Service, n+1)), MeasuredAt: at, Service: s.Service, Target: target, Good: s.Good, Total: s.Total})
 	}
 	return nil
 }
