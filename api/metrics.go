@@ -27,13 +27,14 @@ func (s *Server) catalogue(c echo.Context) error {
 }
 
 func (s *Server) metric(c echo.Context) error {
-	if err := only(c.QueryParams(), requestNames()...); err != nil {
+	if err := only(c.QueryParams(), append(requestNames(), "group_by")...); err != nil {
 		return err
 	}
 	r, err := request(c.Param("id"), c.QueryParams())
 	if err != nil {
 		return err
 	}
+	r.GroupBy = c.QueryParam("group_by")
 	res, err := s.deps.Engine.Query(c.Request().Context(), r)
 	if err != nil {
 		return err

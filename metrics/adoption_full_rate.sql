@@ -1,10 +1,10 @@
 -- Which share of the services is on the golden path for every capability that applies?
-SELECT t, countIf(golden = applicable) / count() AS value, count() AS n, countIf(golden = applicable) AS full
+SELECT whose, t, countIf(golden = applicable) / count() AS value, count() AS n, countIf(golden = applicable) AS full
 FROM
 (
-    SELECT t, service, countIf(state = 'golden') AS golden, count() AS applicable
+    SELECT @whose AS whose, t, service, countIf(state = 'golden') AS golden, count() AS applicable
     FROM @adoption
     WHERE NOT not_applicable
-    GROUP BY t, service
+    GROUP BY whose, t, service
 )
-GROUP BY t
+GROUP BY whose, t

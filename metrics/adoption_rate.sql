@@ -1,9 +1,9 @@
 -- Which share of the services that a capability applies to is on the golden path for it?
-SELECT t, countIf(NOT not_applicable AND state = 'golden') / nullIf(countIf(NOT not_applicable), 0) AS value, countIf(NOT not_applicable) AS n,
+SELECT @whose AS whose, t, countIf(NOT not_applicable AND state = 'golden') / nullIf(countIf(NOT not_applicable), 0) AS value, countIf(NOT not_applicable) AS n,
        countIf(NOT not_applicable) AS eligible,
        countIf(NOT not_applicable AND state = 'golden') AS golden,
        countIf(NOT not_applicable AND state = 'own') AS own,
        countIf(NOT not_applicable AND state = 'unknown') AS unknown,
        countIf(NOT not_applicable AND escape_hatch) AS escape_hatch
 FROM @adoption
-GROUP BY t
+GROUP BY whose, t

@@ -24,28 +24,31 @@ type row struct {
 	bounds bool
 }
 
-// rows runs a query of which each row is a bucket (a local date) with value and n; further columns are parts.
-func (e *Engine) rows(q *question, name string, p store.Params) (byBucket, error) {
-	rows, err := e.st.Query(q.ctx, e.query(name), p)
+// rows runs a query of which each row says whose it is and is a bucket (a local date) with value and n; further columns
+// are parts.
+func (e *Engine) rows(q *question, name string, p store.Params) (map[string]byBucket, error) {
+	rows, err := e.st.Query(q.ctx, e.query(grouped(name, q.by)), p)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	columns := rows.Columns()
-	types := rows.ColumnTypes()
-	out := byBucket{}
+	dest := make([]any, len(columns))
+	for i, t := range rows.ColumnTypes() {
+		dest[i] = reflect.New(t.ScanType()).Interface()
+	}
+	out := map[string]byBucket{}
 	for rows.Next() {
-		dest := make([]any, len(columns))
-		for i := range dest {
-			dest[i] = reflect.New(types[i].ScanType()).Interface()
-		}
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		r := row{parts: map[string]any{}, value: math.NaN(), low: math.NaN(), high: math.NaN()}
+		r := row{parts: make(map[string]any, len(columns)), value: math.NaN(), low: math.NaN(), high: math.NaN()}
+		whose := ""
 		for i, c := range columns {
 			v := plain(dest[i])
 			switch c {
+			case "whose":
+				whose = v.(string)
 			case "bucket", "t":
 				r.key = v.(time.Time).UTC()
 			case "value":
@@ -61,7 +64,10 @@ func (e *Engine) rows(q *question, name string, p store.Params) (byBucket, error
 			}
 		}
 		r.bounds = !math.IsNaN(r.low) && !math.IsNaN(r.high)
-		out[r.key] = r
+		if out[whose] == nil {
+			out[whose] = byBucket{}
+		}
+		out[whose][r.key] = r
 	}
 	return out, rows.Err()
 }
@@ -114,7 +120,7 @@ func jsonable(v any) any {
 
 // told runs a query of which each row is a bucket, for a question and the one about the window before at once.
 func (e *Engine) told(q *question, name string) (byBucket, error) {
-	return once(q, name, func() (byBucket, error) { return e.rows(q, name, q.use()) })
+	return mine(q, name, func() (map[string]byBucket, error) { return e.rows(q, name, q.use()) })
 }
 
 // byBucket are a query's rows.
@@ -290,10 +296,38 @@ func (l lives) bounds() (first, last time.Time) {
 var forever = time.UnixMilli(1 << 52).UTC()
 
 func (e *Engine) lives(q *question) (lives, error) {
-	return once(q, "lives", func() (lives, error) { return e.findLives(q) })
+	all, err := once(q, "lives", func() (map[string]life, error) { return e.findLives(q) })
+	if err != nil {
+		return nil, err
+	}
+	l := lives{}
+	take := func(service string, whole life) {
+		if q.teams == nil {
+			l[service] = []life{whole}
+			return
+		}
+		for _, o := range q.owned[service] {
+			x := life{Span: derive.Span{From: later(whole.From, o.From), To: earlier(whole.To, o.To)}, retired: whole.retired && whole.To.Before(o.To)}
+			if x.From.Before(x.To) {
+				l[service] = append(l[service], x)
+			}
+		}
+	}
+	if q.services == nil {
+		for service, life := range all {
+			take(service, life)
+		}
+	}
+	for _, service := range q.services {
+		if life, ok := all[service]; ok {
+			take(service, life)
+		}
+	}
+	return l, nil
 }
 
-func (e *Engine) findLives(q *question) (lives, error) {
+// findLives finds the life of each service that any question asked together with this one is about.
+func (e *Engine) findLives(q *question) (map[string]life, error) {
 	var rows []struct {
 		Service   string     `ch:"service"`
 		First     time.Time  `ch:"first"`
@@ -302,31 +336,15 @@ func (e *Engine) findLives(q *question) (lives, error) {
 	if err := e.st.Select(q.ctx, &rows, e.query("evidence/lives"), q.use()); err != nil {
 		return nil, err
 	}
-	var owned map[string][]derive.Span
-	if q.teams != nil {
-		var err error
-		if owned, err = e.derive.Ownership(q.ctx, q.teams); err != nil {
-			return nil, err
-		}
-	}
-	l := lives{}
+	all := map[string]life{}
 	for _, r := range rows {
 		whole := life{Span: derive.Span{From: r.First, To: forever}}
 		if r.RetiredAt != nil && !r.RetiredAt.After(q.AsOf) {
 			whole.To, whole.retired = *r.RetiredAt, true
 		}
-		if q.teams == nil {
-			l[r.Service] = []life{whole}
-			continue
-		}
-		for _, o := range owned[r.Service] {
-			x := life{Span: derive.Span{From: later(whole.From, o.From), To: earlier(whole.To, o.To)}, retired: whole.retired && whole.To.Before(o.To)}
-			if x.From.Before(x.To) {
-				l[r.Service] = append(l[r.Service], x)
-			}
-		}
+		all[r.Service] = whole
 	}
-	return l, nil
+	return all, nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -350,26 +368,33 @@ func (e *Engine) deploymentsPerWeek(q *question) (Result, error) {
 		totals    byBucket
 		byService map[time.Time]map[string]int64 // for the typical service
 	}
-	found, err := once(q, q.def.ID, func() (counts, error) {
+	found, err := mine(q, q.def.ID, func() (map[string]counts, error) {
 		var rows []struct {
+			Whose  string    `ch:"whose"`
 			Bucket time.Time `ch:"bucket"`
 			Name   string    `ch:"name"`
 			N      uint64    `ch:"n"`
 		}
-		c := counts{byBucket{}, map[time.Time]map[string]int64{}}
-		if err := e.st.Select(q.ctx, &rows, e.query("deployments_per_week"), q.use()); err != nil {
-			return c, err
+		if err := e.st.Select(q.ctx, &rows, e.query(grouped("deployments_per_week", q.by)), q.use()); err != nil {
+			return nil, err
 		}
+		all := map[string]counts{}
 		for _, r := range rows {
-			total := c.totals[r.Bucket.UTC()]
-			total.n += int64(r.N)
-			c.totals[r.Bucket.UTC()] = total
-			if c.byService[r.Bucket.UTC()] == nil {
-				c.byService[r.Bucket.UTC()] = map[string]int64{}
+			c, ok := all[r.Whose]
+			if !ok {
+				c = counts{byBucket{}, map[time.Time]map[string]int64{}}
+				all[r.Whose] = c
 			}
-			c.byService[r.Bucket.UTC()][r.Name] = int64(r.N)
+			bucket := r.Bucket.UTC()
+			total := c.totals[bucket]
+			total.n += int64(r.N)
+			c.totals[bucket] = total
+			if c.byService[bucket] == nil {
+				c.byService[bucket] = map[string]int64{}
+			}
+			c.byService[bucket][r.Name] = int64(r.N)
 		}
-		return c, nil
+		return all, nil
 	})
 	if err != nil {
 		return Result{}, err

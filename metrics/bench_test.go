@@ -43,9 +43,8 @@ func settled(b *testing.B, st *store.Store, e *metrics.Engine, o metricstest.Org
 	}
 }
 
-// BenchmarkQuery asks each metric of a large organisation for a year by week, as its users do, with the window before.
-// Beside p50 and p95 it reports the ratio of p50 to reading the same deployments with the engine alone.
-func BenchmarkQuery(b *testing.B) {
+// organised is a store with an organisation, and an engine that takes it as it is.
+func organised(b *testing.B, o metricstest.Organisation) (*store.Store, *metrics.Engine) {
 	st := storetest.New(b)
 	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	build := func() *metrics.Engine {
@@ -58,9 +57,16 @@ func BenchmarkQuery(b *testing.B) {
 	if err := metricstest.Deployments(b.Context(), st, "first", "first", []string{"a"}, 1, now.AddDate(-3, 0, 0), time.Hour); err != nil {
 		b.Fatal(err)
 	}
-	settled(b, st, build(), metricstest.Large())
+	settled(b, st, build(), o)
 	e := build()
 	e.Feed()
+	return st, e
+}
+
+// BenchmarkQuery asks each metric of a large organisation for a year by week, as its users do, with the window before.
+// Beside p50 and p95 it reports the ratio of p50 to reading the same deployments with the engine alone.
+func BenchmarkQuery(b *testing.B) {
+	st, e := organised(b, metricstest.Large())
 	w := window(b, "2025-07-01", "2026-07-01", "Europe/Berlin")
 	scopes := []struct {
 		name  string
@@ -103,6 +109,49 @@ func BenchmarkQuery(b *testing.B) {
 				b.ReportMetric(float64(asked[len(asked)/2].Microseconds())/1000, "p50-ms")
 				b.ReportMetric(float64(asked[len(asked)*95/100].Microseconds())/1000, "p95-ms")
 				b.ReportMetric(float64(asked[len(asked)/2])/float64(raw[len(raw)/2]), "×raw")
+			})
+		}
+	}
+}
+
+// BenchmarkGrouped asks for twelve weeks by week, with the window before, of every service and of every team at once. It
+// reports how long that takes, its ratio to asking for the whole organisation alone, and that to as many questions
+// about one service or team each.
+func BenchmarkGrouped(b *testing.B) {
+	o := metricstest.Large()
+	_, e := organised(b, o)
+	w := window(b, "2026-04-06", "2026-06-29", "Europe/Berlin")
+	took := func(b *testing.B, r metrics.Request) time.Duration {
+		begin := time.Now()
+		if _, err := e.Query(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(begin)
+	}
+	for _, metric := range []string{"deployments_per_week", "lead_time", "change_failure_rate"} {
+		for by, n := range map[string]int{metrics.GroupByService: o.Services, metrics.GroupByTeam: o.Teams} {
+			b.Run(metric+"/"+by, func(b *testing.B) {
+				var together, organisation, one []time.Duration
+				for i := 0; b.Loop(); i++ {
+					r := metrics.Request{Metric: metric, Window: w, Bucket: metrics.Week}
+					organisation = append(organisation, took(b, r))
+					r.GroupBy = by
+					together = append(together, took(b, r))
+					r.GroupBy, r.Scope = "", metrics.Scope{Service: metricstest.Service(i % n)}
+					if by == metrics.GroupByTeam {
+						r.Scope = metrics.Scope{Team: metricstest.Team(i % n)}
+					}
+					one = append(one, took(b, r))
+				}
+				for _, list := range [][]time.Duration{together, organisation, one} {
+					slices.Sort(list)
+				}
+				middle := len(one) / 2
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(together[middle].Microseconds())/1000, "p50-ms")
+				b.ReportMetric(float64(one[middle].Microseconds())/1000, "one-p50-ms")
+				b.ReportMetric(float64(together[middle])/float64(organisation[middle]), "×organisation")
+				b.ReportMetric(float64(together[middle])/float64(one[middle])/float64(n), "×singly")
 			})
 		}
 	}

@@ -8,6 +8,7 @@ type Definition struct {
 	Unit       string   `json:"unit"`
 	Better     string   `json:"better"` // higher, lower, or "" where neither is better
 	Statistics []string `json:"statistics,omitempty"`
+	GroupBy    []string `json:"group_by,omitempty"` // what answers can be told apart by
 	Doc        string   `json:"doc"`
 
 	answer   func(*Engine, *question) (Result, error)
@@ -68,6 +69,9 @@ func catalogue() []Definition {
 	}
 	for i := range list {
 		list[i].Doc = "docs/metrics/" + list[i].ID + ".md"
+		if e := list[i].evidence; e != "answers" && e != "people" {
+			list[i].GroupBy = []string{GroupByService, GroupByTeam}
+		}
 	}
 	return list
 }

@@ -132,11 +132,14 @@ type question struct {
 	Request
 	ctx      context.Context
 	def      Definition
-	teams    []string // in scope, those below the asked one included
-	services []string // that a scope can be about; nil for any
+	teams    []string                 // in scope, those below the asked one included; nil for any
+	owned    map[string][]derive.Span // the services that those teams owned, and when
+	services []string                 // that a scope can be about; nil for any
 	bots     bool
 	params   store.Params   // what every metric's query may use; see use
 	before   bool           // this is about the window before the one that was asked for
+	by       string         // what the rows of its queries are told apart by; "" for not at all
+	whose    string         // whose rows they are that this is about, where they are told apart
 	found    map[string]any // see once
 }
 
@@ -144,7 +147,8 @@ type question struct {
 // start of the one before it, whichever of the two a question is about: a query tells of both.
 func (q *question) use() store.Params { return maps.Clone(q.params) }
 
-// once returns what ask finds. A question and that about the window before ask for the same thing once.
+// once returns what ask finds. A question, that about the window before and those about each group ask for the same
+// thing once: for what concerns all of them.
 func once[T any](q *question, what string, ask func() (T, error)) (T, error) {
 	if known, ok := q.found[what]; ok {
 		return known.(T), nil
@@ -156,6 +160,12 @@ func once[T any](q *question, what string, ask func() (T, error)) (T, error) {
 	return answer, err
 }
 
+// mine returns what ask finds for the service or team that a question is about, where rows are told apart.
+func mine[T any](q *question, what string, ask func() (map[string]T, error)) (T, error) {
+	all, err := once(q, grouped(what, q.by), ask)
+	return all[q.whose], err
+}
+
 // Query answers a request. It brings attribution up to date first. Errors are fault.Invalid for what makes no sense
 // and fault.NotFound for metrics, services and teams that do not exist.
 func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
@@ -163,20 +173,34 @@ func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := q.def.answer(e, q)
+	res, err := e.answer(q)
 	if err != nil {
 		return Result{}, fmt.Errorf("metrics.Query(%q): %w", r.Metric, err)
 	}
-	e.frame(q, &res)
 	if stale {
 		res.Flags = append(res.Flags, FlagCatchingUp)
 	}
+	if q.GroupBy != "" {
+		if res.Groups, err = e.groups(q); err != nil {
+			return Result{}, fmt.Errorf("metrics.Query(%q), by %s: %w", r.Metric, q.GroupBy, err)
+		}
+	}
+	return res, nil
+}
+
+// answer answers a question, and that about the window before.
+func (e *Engine) answer(q *question) (Result, error) {
+	res, err := q.def.answer(e, q)
+	if err != nil {
+		return Result{}, err
+	}
+	e.frame(q, &res)
 	if !q.NoPrevious {
 		before := *q
 		before.Window, before.Bucket, before.NoPrevious, before.before = q.Window.Previous(), Whole, true, true
 		prev, err := q.def.answer(e, &before)
 		if err != nil {
-			return Result{}, fmt.Errorf("metrics.Query(%q), window before: %w", r.Metric, err)
+			return Result{}, fmt.Errorf("window before: %w", err)
 		}
 		res.Previous = &Previous{Window: before.Window.JSON(), Value: prev.Value, N: prev.N, Interval: prev.Interval}
 	}
@@ -200,6 +224,9 @@ func (e *Engine) ask(ctx context.Context, r Request) (q *question, stale bool, e
 			return nil, false, fault.New(fault.Invalid, "%s has no statistics to choose from; %q was asked for", def.ID, r.Statistic)
 		}
 		return nil, false, fault.New(fault.Invalid, "statistic is %q: %s has %s", r.Statistic, def.ID, strings.Join(def.Statistics, ", "))
+	}
+	if err := groupable(def, r.GroupBy); err != nil {
+		return nil, false, err
 	}
 	if r.Environment == "" {
 		r.Environment = derive.Production
@@ -267,15 +294,19 @@ func (e *Engine) resolve(q *question) error {
 		if !ok {
 			return fault.New(fault.NotFound, "there is no team %q: neither a team nor an ownership fact names it", s.Team)
 		}
-		q.teams = teams
-		owned, err := e.derive.Owned(q.ctx, teams)
-		if err != nil {
-			return err
-		}
-		q.services = append([]string{}, owned...)
+		return e.giveTo(q, teams)
 	default:
 		q.Scope.Organisation = true
 	}
+	return nil
+}
+
+// giveTo makes a question one about teams.
+func (e *Engine) giveTo(q *question, teams []string) (err error) {
+	if q.owned, err = e.derive.Ownership(q.ctx, teams); err != nil {
+		return err
+	}
+	q.teams, q.services = teams, append([]string{}, slices.Sorted(maps.Keys(q.owned))...)
 	return nil
 }
 
@@ -295,7 +326,7 @@ func (e *Engine) params(q *question) store.Params {
 	return store.Params{
 		"environment": q.Environment, "any_service": q.services == nil, "services": services,
 		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
-		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "statistic": q.Statistic, "stage": q.Stage,
+		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stage": q.Stage,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
 		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
 	}
@@ -347,7 +378,7 @@ func (q *question) spans() ([]Span, error) {
 	if q.Bucket == Whole {
 		return []Span{{From: q.Window.From, To: q.Window.To, Key: q.whole()}}, nil
 	}
-	return q.Window.Spans(q.Bucket)
+	return once(q, "spans", func() ([]Span, error) { return q.Window.Spans(q.Bucket) })
 }
 
 // The buckets that stand for windows: the one that was asked for, and the one before it. See fragments/buckets.sql.

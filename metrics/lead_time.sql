@@ -7,6 +7,7 @@ WITH
     toInt64(floor(n * p - 1.959963984540054 * sqrt(n * p * (1 - p)))) AS lower_rank,
     toInt64(ceil(n * p + 1.959963984540054 * sqrt(n * p * (1 - p)))) + 1 AS upper_rank
 SELECT
+    whose,
     bucket,
     q[i] / 3600000 AS value,
     countIf(sample) AS n,
@@ -19,8 +20,8 @@ SELECT
     countIf(bot AND NOT {include_bots:Bool}) AS excluded_bots
 FROM
 (
-    WITH deployed_at AS at SELECT @buckets AS bucket, lead_ms, bot, excluded, excluded = '' AND (NOT bot OR {include_bots:Bool}) AS sample
+    WITH deployed_at AS at SELECT @whose AS whose, @buckets AS bucket, lead_ms, bot, excluded, excluded = '' AND (NOT bot OR {include_bots:Bool}) AS sample
     FROM attributed_changes FINAL
     WHERE environment = {environment:String} AND @scope AND @windows
 )
-GROUP BY bucket
+GROUP BY whose, bucket

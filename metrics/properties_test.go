@@ -59,7 +59,7 @@ func organisation(t *rapid.T) *event.Batch {
 	return &b
 }
 
-func load(t *rapid.T, st *store.Store, b *event.Batch) *metrics.Engine {
+func load(t interface{ Fatal(...any) }, st *store.Store, b *event.Batch) *metrics.Engine {
 	in, err := ingest.New(ingest.DefaultConfig(), st)
 	if err != nil {
 		t.Fatal(err)

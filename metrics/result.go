@@ -24,6 +24,7 @@ type Request struct {
 	IncludeBots *bool     // nil: as configured
 	AsOf        time.Time // zero: now
 	NoPrevious  bool      // leave the window before out
+	GroupBy     string    // GroupByService or GroupByTeam: one answer for each besides; "" is none
 }
 
 // Result is the answer to a request. Value is a number, null for no data, a string where it is suppressed, or for a
@@ -44,6 +45,26 @@ type Result struct {
 	Parts      map[string]any `json:"parts,omitempty"`
 	Previous   *Previous      `json:"previous"`
 	Series     []Point        `json:"series"`
+	Groups     []Group        `json:"groups,omitempty"`
+}
+
+// What an answer can be told apart by.
+const (
+	GroupByService = "service"
+	GroupByTeam    = "team"
+)
+
+// Group is one service's or team's part of an answer: what the same question about it alone is answered with, as far
+// as it lies in the scope that was asked about. Its fields mean what they mean in Result.
+type Group struct {
+	Key      string         `json:"key"` // the service's or team's id
+	Value    any            `json:"value"`
+	N        any            `json:"n"`
+	Interval *[2]float64    `json:"interval"`
+	Flags    []string       `json:"flags"`
+	Parts    map[string]any `json:"parts,omitempty"`
+	Previous *Previous      `json:"previous"`
+	Series   []Point        `json:"series"`
 }
 
 // WindowJSON is a window as it is written: local wall clock in the zone.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -60,9 +61,13 @@ func (e *Engine) sloMetric(q *question) (Result, error) {
 // measurements are those of the services in scope, oldest first. A team's are those of the services that it owns at
 // the end of the window.
 func (e *Engine) measurements(q *question) ([]measurement, error) {
-	list, err := once(q, "slos", func() (list []measurement, err error) {
-		err = e.st.Select(q.ctx, &list, e.query("evidence/slos"), q.use())
-		return list, err
+	all, err := once(q, "slos", func() (all measured, err error) {
+		err = e.st.Select(q.ctx, &all.list, e.query("evidence/slos"), q.use())
+		all.of = map[string][]int{}
+		for i, m := range all.list {
+			all.of[m.Service] = append(all.of[m.Service], i)
+		}
+		return all, err
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (e *Engine) measurements(q *question) ([]measurement, error) {
 	at := earlier(q.Window.To, q.AsOf)
 	inScope := map[string]bool{}
 	var kept []measurement
-	for _, m := range list {
+	for _, m := range all.about(q.services) {
 		if m.At.Before(q.Window.From) || !m.At.Before(q.Window.To) {
 			continue
 		}
@@ -86,6 +91,29 @@ func (e *Engine) measurements(q *question) ([]measurement, error) {
 		}
 	}
 	return kept, nil
+}
+
+// measured are the measurements of all services that questions asked together are about.
+type measured struct {
+	list []measurement
+	of   map[string][]int // service -> places in the list
+}
+
+// about are the measurements of services, in the list's order; nil is all of them.
+func (all measured) about(services []string) []measurement {
+	if services == nil {
+		return all.list
+	}
+	var places []int
+	for _, s := range services {
+		places = append(places, all.of[s]...)
+	}
+	slices.Sort(places)
+	list := make([]measurement, len(places))
+	for i, place := range places {
+		list[i] = all.list[place]
+	}
+	return list
 }
 
 // ownedAt tells whether a service belongs to the teams of a question, if it is about any.
@@ -144,12 +172,21 @@ func (c *catalogued) alive(at time.Time) bool {
 
 // coverage is the share of services in production, alive at the end, that have a measured objective.
 func (e *Engine) coverage(q *question, s Span, newest map[string]measurement) (any, any, *[2]float64, error) {
-	services, err := once(q, "active_services", func() (list []catalogued, err error) {
-		err = e.st.Select(q.ctx, &list, e.query("evidence/active_services"), q.use())
-		return list, err
+	active, err := once(q, "active_services", func() (map[string]catalogued, error) {
+		var list []catalogued
+		err := e.st.Select(q.ctx, &list, e.query("evidence/active_services"), q.use())
+		active := map[string]catalogued{}
+		for _, c := range list {
+			active[c.Service] = c
+		}
+		return active, err
 	})
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	services := q.services
+	if services == nil {
+		services = slices.Collect(maps.Keys(active))
 	}
 	measured := map[string]bool{}
 	for _, m := range newest {
@@ -157,11 +194,11 @@ func (e *Engine) coverage(q *question, s Span, newest map[string]measurement) (a
 	}
 	at := earlier(s.To, q.AsOf)
 	covered, total := 0.0, 0.0
-	for i := range services {
-		if !services[i].alive(at) {
+	for _, service := range services {
+		if c, ok := active[service]; !ok || !c.alive(at) {
 			continue
 		}
-		ours, err := e.ownedAt(q, services[i].Service, at)
+		ours, err := e.ownedAt(q, service, at)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -169,7 +206,7 @@ func (e *Engine) coverage(q *question, s Span, newest map[string]measurement) (a
 			continue
 		}
 		total++
-		if measured[services[i].Service] {
+		if measured[service] {
 			covered++
 		}
 	}

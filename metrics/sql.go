@@ -3,6 +3,7 @@ package metrics
 import (
 	"embed"
 	"io/fs"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -29,21 +30,35 @@ func loadQueries() queries {
 	if err != nil {
 		panic(err) // the files are part of the program
 	}
-	for name, text := range q {
-		if !strings.HasPrefix(name, "fragments/") {
-			q[name] = q.whole(text)
+	for name, text := range maps.Clone(q) {
+		if strings.HasPrefix(name, "fragments/") {
+			continue
+		}
+		for _, by := range []string{"", GroupByService, GroupByTeam} {
+			q[grouped(name, by)] = q.whole(text, by)
 		}
 	}
 	return q
 }
 
+// grouped names the text of a query whose rows are told apart: there the fragment @whose says whose a row is.
+func grouped(name, by string) string {
+	if by == "" {
+		return name
+	}
+	return name + " by " + by
+}
+
 // whole is a text with its fragments, and those that they name, in place.
-func (q queries) whole(text string) string {
+func (q queries) whole(text, by string) string {
 	return fragmentName.ReplaceAllStringFunc(text, func(f string) string {
 		fragment, ok := q["fragments/"+f[1:]]
+		if f == "@whose" && by != "" {
+			fragment, ok = q["fragments/whose."+by]
+		}
 		if !ok {
 			panic("metrics: no fragment " + f)
 		}
-		return q.whole(strings.TrimSpace(fragment))
+		return q.whole(strings.TrimSpace(fragment), by)
 	})
 }

@@ -33,7 +33,7 @@ func (q *question) instants() ([]time.Time, error) {
 
 // states answers a question about states at instants: the query's rows are told apart by t. fill makes a value of each.
 func (e *Engine) states(q *question, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
-	rows, err := once(q, q.def.ID, func() (byBucket, error) {
+	rows, err := mine(q, q.def.ID, func() (map[string]byBucket, error) {
 		instants, err := q.instants()
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 
 // sample is one duration of a cohort.
 type sample struct {
+	Whose    string    `ch:"whose"`
 	Bucket   time.Time `ch:"bucket"`
 	Subject  string    `ch:"subject"`
 	Team     string    `ch:"team"`
@@ -17,14 +18,17 @@ type sample struct {
 
 // samples are those of the question's window and of the one before, by bucket.
 func (e *Engine) samples(q *question) (map[time.Time][]sample, error) {
-	return once(q, q.def.ID, func() (map[time.Time][]sample, error) {
+	return mine(q, q.def.ID, func() (map[string]map[time.Time][]sample, error) {
 		var list []sample
-		err := e.st.Select(q.ctx, &list, e.query(q.def.ID), q.use())
-		byBucket := map[time.Time][]sample{}
+		err := e.st.Select(q.ctx, &list, e.query(grouped(q.def.ID, q.by)), q.use())
+		all := map[string]map[time.Time][]sample{}
 		for _, s := range list {
-			byBucket[s.Bucket.UTC()] = append(byBucket[s.Bucket.UTC()], s)
+			if all[s.Whose] == nil {
+				all[s.Whose] = map[time.Time][]sample{}
+			}
+			all[s.Whose][s.Bucket.UTC()] = append(all[s.Whose][s.Bucket.UTC()], s)
 		}
-		return byBucket, err
+		return all, err
 	})
 }
 

@@ -1,8 +1,8 @@
 -- How long did new services take from their creation, or idea, to their first deployment to production?
-SELECT @cohort AS bucket, subject, duration, ended, imported
+SELECT whose, @cohort AS bucket, subject, duration, ended, imported
 FROM
 (
-    SELECT service AS subject, assumeNotNull(created_at) AS at,
+    SELECT @whose AS whose, service AS subject, assumeNotNull(created_at) AS at,
            if({start:String} = 'idea_at', idea_at, created_at) AS begun,
            if(retired_at < {as_of:DateTime64(3, 'UTC')}, assumeNotNull(retired_at), {as_of:DateTime64(3, 'UTC')}) AS watched_until,
            ifNull(first_run_at <= {as_of:DateTime64(3, 'UTC')}, false) AS ended,

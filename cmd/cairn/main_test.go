@@ -241,6 +241,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"unknown service", []string{"query", "lead_time", "--service", "shap"}, 3, []string{"shap"}},
 		{"unknown team", []string{"query", "lead_time", "--team", "chekout"}, 3, []string{"chekout"}},
 		{"unknown statistic", []string{"query", "lead_time", "--statistic", "p99"}, 2, []string{"p99", "p90"}},
+		{"unknown group", []string{"query", "lead_time", "--group-by", "continent"}, 2, []string{"continent", "service", "team"}},
 		{"unknown bucket", []string{"query", "lead_time", "--bucket", "fortnight"}, 2, []string{"fortnight", "week"}},
 		{"unknown stage", []string{"query", "lead_time", "--stage", "lunch"}, 2, []string{"lunch", "review"}},
 		{"too many buckets", []string{"query", "lead_time", "--from", "1990-01-01", "--to", "2026-01-01", "--bucket", "day"}, 2, []string{"buckets", "day"}},

@@ -56,12 +56,19 @@ func (a *asking) params() url.Values {
 
 func (a *asking) path() string { return "/api/v1/metrics/" + url.PathEscape(a.Metric) }
 
-type queryCommand struct{ asking }
+type queryCommand struct {
+	asking
+	GroupBy string `help:"One answer for each service or team besides." placeholder:"service|team"`
+}
 
 // Run asks and prints the answer.
 func (c *queryCommand) Run(ctx context.Context, w *world, g *Globals) error {
 	var res metrics.Result
-	title, err := ask(ctx, w, g, c.path(), c.params(), c.JSON, &res)
+	p := c.params()
+	if c.GroupBy != "" {
+		p.Set("group_by", c.GroupBy)
+	}
+	title, err := ask(ctx, w, g, c.path(), p, c.JSON, &res)
 	if err != nil || c.JSON {
 		return err
 	}
@@ -182,6 +189,25 @@ func printResult(w io.Writer, title string, r *metrics.Result) {
 		}
 		t.Flush()
 	}
+	printGroups(w, r)
+}
+
+// printGroups lists what each service or team has, and had in the window before.
+func printGroups(w io.Writer, r *metrics.Result) {
+	if len(r.Groups) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
+	fmt.Fprint(t, "  \tvalue\tn\tbefore\n")
+	for _, g := range r.Groups {
+		before := "–"
+		if g.Previous != nil {
+			before = words.Value(g.Previous.Value, r.Unit)
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", g.Key, words.Value(g.Value, r.Unit), words.Size(g.N), before)
+	}
+	t.Flush()
 }
 
 func printEvidence(w io.Writer, ev *metrics.Evidence, offset int) {

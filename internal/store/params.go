@@ -13,7 +13,7 @@ import (
 )
 
 // Params are the values of a statement's {name:Type} places, bound by the server. A value is a string, bool, integer,
-// float64, time.Time, or a slice of those; nil is NULL. A time.Time is an instant and fits DateTime64(n) of any zone;
+// float64, time.Time, or a slice of those or of slices of strings; nil is NULL. A time.Time is an instant and fits DateTime64(n) of any zone;
 // a Date is given as a string.
 type Params map[string]any
 
@@ -68,6 +68,8 @@ func elementText(value any) (string, error) {
 	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 		return fmt.Sprint(v), nil
 	case []string:
+		return arrayText(v)
+	case [][]string:
 		return arrayText(v)
 	case []int64:
 		return arrayText(v)

@@ -44,6 +44,7 @@ func TestParamsArriveAsTheyAreSent(t *testing.T) {
 		{"a date", "2026-03-01", "Date", "2026-03-01"},
 		{"strings", []string{"a", `b'\`, "c\n", ""}, "Array(String)", `['a','b\'\\','c\n','']`},
 		{"no strings", []string{}, "Array(String)", "[]"},
+		{"lists of strings", [][]string{{"a", "'"}, {}, nil}, "Array(Array(String))", `[['a','\''],[],[]]`},
 		{"integers", []int64{-1, 2}, "Array(Int64)", "[-1,2]"},
 		{"fractions", []float64{0.5, 2}, "Array(Float64)", "[0.5,2]"},
 		{"instants", []time.Time{time.Unix(1e9, 0), time.Unix(1e9, 5e6)}, "Array(DateTime64(3))", "['2001-09-09 01:46:40.000','2001-09-09 01:46:40.005']"},

@@ -295,10 +295,13 @@ func (d *Deriver) Parents(ctx context.Context) (map[string]string, error) {
 	return parents, nil
 }
 
-// Owned are the services that any of the teams owned at any time, sorted.
-func (d *Deriver) Owned(ctx context.Context, teams []string) ([]string, error) {
-	spans, err := d.Ownership(ctx, teams)
-	return slices.Sorted(maps.Keys(spans)), err
+// AllTeams are the teams that facts name, sorted.
+func (d *Deriver) AllTeams(ctx context.Context) ([]string, error) {
+	dir, err := d.know(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(dir.teamNames)), nil
 }
 
 // Span is a stretch of time [From, To).
