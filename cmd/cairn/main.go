@@ -22,8 +22,9 @@ import (
 var version = "dev"
 
 func main() {
+	stdin := takeStdin()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	w := world{args: os.Args[1:], getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: os.Stderr}
+	w := world{args: os.Args[1:], getenv: os.Getenv, stdin: stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: os.Stderr}
 	code := run(ctx, w)
 	stop()
 	os.Exit(code)
