@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -142,6 +143,32 @@ func (p Paging) newest(list string, values store.Params, names ...string) (limit
 		values["after_at"] = time.UnixMilli(ms).UTC()
 	}
 	return limit, nil
+}
+
+// newestFirst has ask read a page of events with the values of a query. It first narrows the span of time to the one in
+// which the page lies, as far as that can be told without merging tellings, so that only that much is merged. Where too
+// many tellings were out of date it reaches back further. read is how many rows ask found.
+func (e *Engine) newestFirst(ctx context.Context, file string, v store.Params, limit int, ask func(store.Params) (read int, err error)) error {
+	for enough := 4 * (limit + 1); ; enough *= 16 {
+		narrow := maps.Clone(v)
+		narrow["enough"] = enough
+		var rows []struct {
+			First time.Time `ch:"first"`
+			Last  time.Time `ch:"last"`
+			N     uint64    `ch:"n"`
+		}
+		if err := e.st.Select(ctx, &rows, e.query(file+"_span"), narrow); err != nil {
+			return err
+		}
+		if len(rows) == 0 || rows[0].N == 0 {
+			return nil
+		}
+		narrow["from"], narrow["to"] = rows[0].First.UTC(), rows[0].Last.UTC().Add(time.Millisecond)
+		read, err := ask(narrow)
+		if err != nil || read > limit || rows[0].N < uint64(enough) {
+			return err
+		}
+	}
 }
 
 // page cuts a list that was read with one more than the limit, and says where the next page begins.

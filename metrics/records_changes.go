@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cairn/internal/fault"
+	"cairn/internal/store"
 )
 
 // ChangeRecord is one change that went live, or that is merged and waits to.
@@ -104,7 +105,17 @@ func (e *Engine) Changes(ctx context.Context, f ChangeFilter, p Paging) (ChangeL
 		Flags      []string   `ch:"flags"`
 		URL        string     `ch:"url"`
 	}
-	if err := e.st.Select(ctx, &rows, e.query("records/"+file), v); err != nil {
+	read := func(v store.Params) (int, error) {
+		rows = nil
+		err := e.st.Select(ctx, &rows, e.query("records/"+file), v)
+		return len(rows), err
+	}
+	if f.Waiting {
+		_, err = read(v)
+	} else {
+		err = e.newestFirst(ctx, "records/changes", v, limit, read)
+	}
+	if err != nil {
 		return ChangeList{}, listed("Changes", err)
 	}
 	found := []ChangeRecord{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cairn/internal/fault"
+	"cairn/internal/store"
 )
 
 // DeploymentRecord is one deployment: a change of what is live, or a run that never went live and is blamed for an
@@ -119,7 +120,12 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 		Flags       []string   `ch:"flags"`
 		URL         string     `ch:"url"`
 	}
-	if err := e.st.Select(ctx, &rows, e.query("records/deployments"), v); err != nil {
+	err = e.newestFirst(ctx, "records/deployments", v, limit, func(v store.Params) (int, error) {
+		rows = nil
+		err := e.st.Select(ctx, &rows, e.query("records/deployments"), v)
+		return len(rows), err
+	})
+	if err != nil {
 		return DeploymentList{}, listed("Deployments", err)
 	}
 	found := []DeploymentRecord{}

@@ -40,7 +40,9 @@ func small(t testing.TB) *metrics.Engine {
 	st := storetest.New(t)
 	tell(t, st, metricstest.Small())
 	tell(t, st, metricstest.Small())
-	return over(t, st)
+	e := over(t, st)
+	e.Feed() // nothing arrives any more
+	return e
 }
 
 func over(t testing.TB, st *store.Store) *metrics.Engine {
@@ -349,8 +351,7 @@ func TestRecordsAreWhole(t *testing.T) {
 func TestFacetsCountWhatTheyWouldFind(t *testing.T) {
 	e := small(t)
 	for _, f := range []metrics.ServiceFilter{
-		{}, {IncludeRetired: true}, {Team: "product"}, {Lifecycle: "production"}, {Tier: "2"}, {GoldenPath: "partial"}, {Search: "o"}, {System: "store"},
-		{Team: "platform", GoldenPath: "full"}, {Tag: "go", Tier: "1"}, {Team: "mobile"},
+		{IncludeRetired: true}, {Team: "product", Search: "o"}, {Tier: "2", GoldenPath: "full"},
 	} {
 		list, err := e.Services(t.Context(), f, metrics.Paging{Limit: 1})
 		if err != nil {

@@ -15,7 +15,8 @@ FROM
     UNION ALL
     SELECT toString(service), deployment, NULL, NULL, quantileExactInclusive(0.5)(lead_ms) / 3600000
     FROM attributed_changes FINAL
-    WHERE environment = {environment:String} AND service IN {services:Array(String)} AND deployed_at IN {ats:Array(DateTime64(3, 'UTC'))}
+    PREWHERE deployed_at IN {ats:Array(DateTime64(3, 'UTC'))}
+    WHERE environment = {environment:String} AND service IN {services:Array(String)}
       AND deployment IN {ids:Array(String)} AND excluded = '' AND (NOT bot OR {include_bots:Bool})
     GROUP BY service, deployment
 )

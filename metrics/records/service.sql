@@ -24,7 +24,7 @@ LEFT JOIN
 LEFT JOIN
 (
     SELECT service, groupArray(capability) AS capabilities, groupArray(multiIf(not_applicable, 'not_applicable', escape_hatch AND state != 'golden', 'escape_hatch', toString(state))) AS states
-    FROM @adoption
+    FROM @standing
     GROUP BY service
 ) AS c ON c.service = s.id
 ORDER BY id
