@@ -114,6 +114,8 @@ func (s *Store) settings() clickhouse.Settings {
 		"join_use_nulls":         1,
 		"date_time_input_format": "best_effort",
 		"session_timezone":       "UTC",
+		// What a condition on the key leaves out is left out before rows are merged (FINAL), not after.
+		"optimize_move_to_prewhere_if_final": 1,
 	}
 	if s.cfg.Cluster != "" {
 		// What is written can be read at once, and a join of two tables sees the rows of every shard.

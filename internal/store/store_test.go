@@ -236,6 +236,35 @@ func TestSettingsHoldForEveryQuery(t *testing.T) {
 	}
 }
 
+// Conditions are looked at early where that is cheaper, but an older telling never comes back because the newest does
+// not meet them.
+func TestAConditionDoesNotBringAnOlderTellingBack(t *testing.T) {
+	s := storetest.New(t)
+	for i, team := range []string{"red", "blue"} {
+		b, err := s.Batch(t.Context(), "INSERT INTO people (id, team, version)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Append("ann", team, uint64(i)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Send(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for where, want := range map[string]uint64{
+		"team = 'red'": 0, "team = 'blue'": 1, "id = 'ann'": 1, "id = 'ann' AND team = 'red'": 0, "id = 'bob'": 0, "version = 0": 0,
+	} {
+		var got uint64
+		if err := s.QueryRow(t.Context(), "SELECT count() FROM people FINAL WHERE "+where, nil).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s: got %d rows, want %d", where, got, want)
+		}
+	}
+}
+
 func TestEveryStoreHasItsOwnDatabase(t *testing.T) {
 	a, b := storetest.New(t), storetest.New(t)
 	if a.Database() == b.Database() {
