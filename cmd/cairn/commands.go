@@ -23,6 +23,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Serve the API on a data folder."`
 	Collect     collectCommand     `cmd:"" help:"Collect facts from a system that teams already run."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in a file of events."`
+	Demo        demoCommand        `cmd:"" help:"Load a made-up organisation to look at."`
 	Query       queryCommand       `cmd:"" help:"Ask for a metric."`
 	Explain     explainCommand     `cmd:"" help:"Ask where a number comes from: the facts behind it, and what was left out."`
 	Metrics     metricsCommand     `cmd:"" help:"List the metrics."`

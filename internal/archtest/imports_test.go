@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"cmd":        {""},
 
 	"internal":             {"internal"},
+	"internal/demo":        {"internal/event"},
 	"internal/event":       {"internal/fault"},
 	"internal/fault":       {},
 	"internal/problem":     {"internal/fault"},

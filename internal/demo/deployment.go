@@ -1,0 +1,259 @@
+package demo
+
+import (
+	"fmt"
+	"time"
+
+	"cairn/internal/event"
+)
+
+// delivery is what is live of a service and what waits.
+type delivery struct {
+	live, before version   // before is the last one known to be good
+	broken       bool      // what is live fails
+	pending      bool      // something landed that is not live
+	lastLanded   string    // sha
+	planned      time.Time // of the next deployment
+	busy         time.Time // until when a deployment is under way
+	held         bool      // nothing is deployed until a fix lands
+	runs         int
+	stagings     int
+	versions     int
+}
+
+// version is what a deployment carries.
+type version struct{ sha, name string }
+
+// rollout is what is asked of a deployment.
+type rollout struct {
+	version    version
+	rollback   bool
+	hotfix     bool
+	remediates []*event.Deployment
+	incidents  []*incident
+	targets    int // reach only so many regions; 0: all
+	redeploy   bool
+}
+
+// timetable puts down the days on which a service may be released.
+func (o *organisation) timetable(r *repository, s *service) {
+	for date := o.from; date.Before(o.until); date = date.AddDate(0, 0, 1) {
+		t := s.owner(date.Add(12 * time.Hour))
+		if weekend(date) || t == nil || !s.alive(date) {
+			continue
+		}
+		at := t.calendar.at(date, 10, 0).Add(s.draws.between(0, 100*time.Minute))
+		r.agenda.put(at, func(at time.Time) {
+			for _, weekday := range o.practice(s, at).trains {
+				if t.calendar.local(at).Weekday() == weekday {
+					o.deploy(r, s, at)
+				}
+			}
+		})
+		if s.draws.happens(0.012) {
+			again := t.calendar.instant(s.draws, date)
+			r.agenda.put(again, func(at time.Time) { o.again(r, s, at) })
+		}
+	}
+}
+
+// release plans the deployment of what has just been built, where a service's releases have no fixed days.
+func (o *organisation) release(r *repository, s *service, built time.Time) {
+	p, d, c := o.practice(s, built), &s.delivered, r.draws
+	if len(p.trains) > 0 || s.firstRun.IsZero() {
+		return
+	}
+	at := built.Add(c.minutes(4))
+	if !p.trunk {
+		if d.planned.After(built) {
+			return // that one takes it along
+		}
+		at = s.owner(built).calendar.after(built, c.around(p.wait, 0.7))
+	}
+	d.planned = at
+	r.agenda.put(at, func(at time.Time) { o.deploy(r, s, at) })
+}
+
+// deploy brings what landed to production, unless something speaks against it.
+func (o *organisation) deploy(r *repository, s *service, at time.Time) {
+	d, c := &s.delivered, r.draws
+	if !d.pending || d.held || s.firstRun.IsZero() || !s.alive(at) || at.Before(s.firstRun) {
+		return
+	}
+	t := s.owner(at)
+	local := t.calendar.local(at)
+	later := func(at time.Time) { r.agenda.put(at, func(at time.Time) { o.deploy(r, s, at) }) }
+	switch {
+	case d.busy.After(at):
+		later(d.busy.Add(2 * time.Minute))
+		return
+	case frozen(local) && !c.happens(0.05):
+		later(t.calendar.after(t.calendar.thaw(at), c.around(3, 0.6)))
+		return
+	case local.Weekday() == time.Friday && local.Hour() >= 14 && s.way(at) != "golden_path" && c.happens(0.75):
+		later(t.calendar.after(t.calendar.at(local.AddDate(0, 0, 3), 8, 0), c.around(1.5, 0.6)))
+		return
+	case c.happens(0.02):
+		o.run(r, s, at, rollout{version: version{r.head(), o.nextVersion(s, false)}, targets: 1}, "cancelled", at.Add(c.minutes(3)))
+		later(at.Add(c.minutes(70)))
+		return
+	}
+	if s.staging {
+		passed, done := o.stage(r, s, at)
+		if !passed {
+			later(done.Add(c.minutes(90)))
+			return
+		}
+		at = done.Add(c.minutes(6))
+		if at.After(o.until) {
+			return
+		}
+	}
+	d.pending = false
+	o.ship(r, s, at, rollout{version: version{r.head(), o.nextVersion(s, false)}})
+}
+
+// nextVersion numbers versions as people read them.
+func (o *organisation) nextVersion(s *service, fix bool) string {
+	if !fix {
+		s.delivered.versions++
+		return fmt.Sprintf("v2.%d.0", s.delivered.versions)
+	}
+	return fmt.Sprintf("v2.%d.%d", s.delivered.versions, 1+s.draws.IntN(3))
+}
+
+// stage deploys to staging first.
+func (o *organisation) stage(r *repository, s *service, at time.Time) (passed bool, done time.Time) {
+	s.delivered.stagings++
+	f := &event.Deployment{
+		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-staging-%d", s.id, s.delivered.stagings), Attempt: 1, Environment: "staging",
+		Status: "succeeded", CreatedAt: at, StartedAt: at.Add(20 * time.Second), FinishedAt: at.Add(r.draws.minutes(4)).Add(time.Minute),
+		Revisions: []event.Revision{{Repository: r.id, SHA: r.head()}}, Way: s.way(at), Tool: o.tool(s, at), Actor: deployBot,
+	}
+	if r.draws.happens(0.05) {
+		f.Status = "failed"
+	}
+	done = f.FinishedAt
+	passed = f.Status == "succeeded"
+	o.file(f)
+	return passed, done
+}
+
+// file keeps a deployment for the telling, as far as it has come.
+func (o *organisation) file(f *event.Deployment) {
+	if f.StartedAt.After(o.until) {
+		return
+	}
+	if f.FinishedAt.After(o.until) {
+		f.Status, f.FinishedAt = "in_progress", time.Time{}
+	}
+	o.deployments = append(o.deployments, f)
+}
+
+func (o *organisation) tool(s *service, at time.Time) string {
+	switch s.way(at) {
+	case "golden_path":
+		return "argocd"
+	case "own":
+		return "jenkins"
+	}
+	return "shell"
+}
+
+// run makes one deployment run to the first region, or another one.
+func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, status string, finished time.Time) *event.Deployment {
+	d := &s.delivered
+	d.runs++
+	f := &event.Deployment{
+		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-%d", s.id, d.runs), Attempt: 1, Environment: "production", Tier: "production",
+		Status: status, CreatedAt: at, StartedAt: at.Add(r.draws.between(3*time.Second, 40*time.Second)), FinishedAt: finished,
+		Revisions: []event.Revision{{Repository: r.id, SHA: w.version.sha}}, Version: w.version.name,
+		Rollback: w.rollback, Hotfix: w.hotfix, Unplanned: w.hotfix || w.rollback, Way: s.way(at), Tool: o.tool(s, at), Actor: deployBot,
+		URL: fmt.Sprintf("https://deploy.linden.example/%s/%d", s.id, d.runs),
+	}
+	if f.StartedAt.After(f.FinishedAt) {
+		f.StartedAt = at
+	}
+	if f.Way != "golden_path" {
+		if members := o.members(s.owner(at), at); len(members) > 0 {
+			f.Actor = pick(r.draws, members).id
+		}
+	}
+	if f.Way != "manual" && r.runs > 0 {
+		f.PipelineRun = number(r.runs)
+	}
+	for _, b := range w.remediates {
+		f.Remediates = append(f.Remediates, b.ID)
+	}
+	for _, i := range w.incidents {
+		i.fixedBy = append(i.fixedBy, f)
+	}
+	o.file(f)
+	return f
+}
+
+// ship runs a deployment through all regions and has fate decide how it turns out.
+func (o *organisation) ship(r *repository, s *service, at time.Time, w rollout) (first *event.Deployment) {
+	d, c, p := &s.delivered, r.draws, o.practice(s, at)
+	length := 7.0
+	if s.way(at) == "golden_path" {
+		length = 4
+	}
+	if !w.rollback && !w.redeploy && c.happens(0.035) {
+		// The run fails, nothing changes, and another attempt succeeds.
+		failed := o.run(r, s, at, w, "failed", at.Add(c.minutes(length)).Add(time.Minute))
+		if failed.FinishedAt.IsZero() {
+			return failed
+		}
+		at = failed.FinishedAt.Add(c.minutes(12))
+		if at.After(o.until) {
+			d.pending = true
+			return failed
+		}
+	}
+	first = o.run(r, s, at, w, "succeeded", at.Add(c.minutes(length)).Add(time.Minute))
+	if first.FinishedAt.IsZero() {
+		return first
+	}
+	d.busy = first.FinishedAt
+	fails := false
+	if !w.redeploy {
+		if !d.broken {
+			d.before = d.live
+		}
+		d.live = w.version
+		fails = !w.rollback && d.before.sha != "" && d.before.sha != d.live.sha && c.happens(p.failure)
+		d.broken = fails
+	}
+	if len(s.regions) > 0 {
+		first.Target = s.regions[0]
+	}
+	for n := 1; n < len(s.regions); n++ {
+		if fails && c.happens(0.5) || w.targets > 0 && n >= w.targets {
+			break // it was noticed before it went on
+		}
+		begin := d.busy.Add(c.minutes(15))
+		next := o.run(r, s, begin, w, "succeeded", begin.Add(c.minutes(length)).Add(time.Minute))
+		next.Target = s.regions[n]
+		d.busy = begin.Add(c.minutes(length)).Add(2 * time.Minute)
+	}
+	if fails {
+		o.fail(r, s, first, p)
+	}
+	return first
+}
+
+// again deploys once more what is live: a new setting, or a machine that needs it.
+func (o *organisation) again(r *repository, s *service, at time.Time) {
+	d := &s.delivered
+	if d.live.sha == "" || d.held || d.busy.After(at) || !s.alive(at) || frozen(at) {
+		return
+	}
+	o.ship(r, s, at, rollout{version: d.live, redeploy: true})
+}
+
+func (o *organisation) tellDeployments() {
+	for _, d := range o.deployments {
+		o.facts.Deployments = append(o.facts.Deployments, *d)
+	}
+}
