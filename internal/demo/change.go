@@ -29,7 +29,7 @@ func (o *organisation) plan() {
 	for date := o.from; date.Before(o.until); date = date.AddDate(0, 0, 1) {
 		for _, s := range o.services {
 			noon := date.Add(12 * time.Hour)
-			if !s.alive(noon) || s.lifecycle == "deprecated" && !c.happens(0.4) {
+			if !s.alive(noon) || !s.retired.IsZero() && !s.alive(noon.AddDate(0, 0, 30)) || s.lifecycle == "deprecated" && !c.happens(0.4) {
 				continue
 			}
 			t := s.owner(noon)

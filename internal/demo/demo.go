@@ -65,6 +65,7 @@ type story struct {
 	reorganised  time.Time // Orders is dissolved
 	worst        time.Time // Monday of the worst week of Logistics
 	collectorEnd time.Time // nobody has seen the telemetry of Identity since
+	stalled      time.Time // nothing of the reporting API has been released since
 }
 
 func (s story) inWorstWeek(at time.Time) bool {
@@ -80,6 +81,7 @@ func found(cfg Config) *organisation {
 		reorganised:  firstOfMonth(until.AddDate(0, -5, 0)),
 		worst:        monday(until.AddDate(0, 0, -7*7)),
 		collectorEnd: day(until.AddDate(0, 0, -44)),
+		stalled:      day(until.AddDate(0, 0, -24)),
 	}
 	for frozen(o.story.worst) || frozen(o.story.worst.AddDate(0, 0, 6)) {
 		o.story.worst = o.story.worst.AddDate(0, 0, -7)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"cairn/internal/event"
@@ -16,6 +17,7 @@ type delivery struct {
 	planned      time.Time // of the next deployment
 	busy         time.Time // until when a deployment is under way
 	held         bool      // nothing is deployed until a fix lands
+	reached      int       // how many regions have what is live
 	runs         int
 	stagings     int
 	versions     int
@@ -31,7 +33,8 @@ type rollout struct {
 	hotfix     bool
 	remediates []*event.Deployment
 	incidents  []*incident
-	targets    int // reach only so many regions; 0: all
+	targets    int    // reach only so many regions; 0: all
+	target     string // the region of one run
 	redeploy   bool
 }
 
@@ -77,31 +80,31 @@ func (o *organisation) release(r *repository, s *service, built time.Time) {
 // deploy brings what landed to production, unless something speaks against it.
 func (o *organisation) deploy(r *repository, s *service, at time.Time) {
 	d, c := &s.delivered, r.draws
-	if !d.pending || d.held || s.firstRun.IsZero() || !s.alive(at) || at.Before(s.firstRun) {
+	if !d.pending || d.held || !o.deployable(s, at) {
 		return
 	}
 	t := s.owner(at)
 	local := t.calendar.local(at)
-	later := func(at time.Time) { r.agenda.put(at, func(at time.Time) { o.deploy(r, s, at) }) }
+	postpone := func(at time.Time) { r.agenda.put(at, func(at time.Time) { o.deploy(r, s, at) }) }
 	switch {
 	case d.busy.After(at):
-		later(d.busy.Add(2 * time.Minute))
+		postpone(d.busy.Add(2 * time.Minute))
 		return
 	case frozen(local) && !c.happens(0.05):
-		later(t.calendar.after(t.calendar.thaw(at), c.around(3, 0.6)))
+		postpone(t.calendar.after(t.calendar.thaw(at), c.around(3, 0.6)))
 		return
 	case local.Weekday() == time.Friday && local.Hour() >= 14 && s.way(at) != "golden_path" && c.happens(0.75):
-		later(t.calendar.after(t.calendar.at(local.AddDate(0, 0, 3), 8, 0), c.around(1.5, 0.6)))
+		postpone(t.calendar.after(t.calendar.at(local.AddDate(0, 0, 3), 8, 0), c.around(1.5, 0.6)))
 		return
 	case c.happens(0.02):
-		o.run(r, s, at, rollout{version: version{r.head(), o.nextVersion(s, false)}, targets: 1}, "cancelled", at.Add(c.minutes(3)))
-		later(at.Add(c.minutes(70)))
+		o.run(r, s, at, rollout{version: version{r.head(), o.nextVersion(s, false)}, target: s.region()}, "cancelled", at.Add(c.minutes(3)))
+		postpone(at.Add(c.minutes(70)))
 		return
 	}
 	if s.staging {
 		passed, done := o.stage(r, s, at)
 		if !passed {
-			later(done.Add(c.minutes(90)))
+			postpone(done.Add(c.minutes(90)))
 			return
 		}
 		at = done.Add(c.minutes(6))
@@ -111,6 +114,14 @@ func (o *organisation) deploy(r *repository, s *service, at time.Time) {
 	}
 	d.pending = false
 	o.ship(r, s, at, rollout{version: version{r.head(), o.nextVersion(s, false)}})
+}
+
+// deployable tells whether a service may be deployed at all at an instant.
+func (o *organisation) deployable(s *service, at time.Time) bool {
+	if s.id == "reporting-api" && at.After(o.story.stalled) {
+		return false
+	}
+	return s.alive(at) && !s.firstRun.IsZero() && !at.Before(s.firstRun)
 }
 
 // nextVersion numbers versions as people read them.
@@ -160,12 +171,12 @@ func (o *organisation) tool(s *service, at time.Time) string {
 	return "shell"
 }
 
-// run makes one deployment run to the first region, or another one.
+// run makes one deployment run to one region.
 func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, status string, finished time.Time) *event.Deployment {
 	d := &s.delivered
 	d.runs++
 	f := &event.Deployment{
-		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-%d", s.id, d.runs), Attempt: 1, Environment: "production", Tier: "production",
+		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-%d", s.id, d.runs), Attempt: 1, Environment: "production", Tier: "production", Target: w.target,
 		Status: status, CreatedAt: at, StartedAt: at.Add(r.draws.between(3*time.Second, 40*time.Second)), FinishedAt: finished,
 		Revisions: []event.Revision{{Repository: r.id, SHA: w.version.sha}}, Version: w.version.name,
 		Rollback: w.rollback, Hotfix: w.hotfix, Unplanned: w.hotfix || w.rollback, Way: s.way(at), Tool: o.tool(s, at), Actor: deployBot,
@@ -180,7 +191,7 @@ func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, s
 		}
 	}
 	if f.Way != "manual" && r.runs > 0 {
-		f.PipelineRun = number(r.runs)
+		f.PipelineRun = strconv.Itoa(r.runs)
 	}
 	for _, b := range w.remediates {
 		f.Remediates = append(f.Remediates, b.ID)
@@ -195,10 +206,14 @@ func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, s
 // ship runs a deployment through all regions and has fate decide how it turns out.
 func (o *organisation) ship(r *repository, s *service, at time.Time, w rollout) (first *event.Deployment) {
 	d, c, p := &s.delivered, r.draws, o.practice(s, at)
+	if d.busy.After(at) {
+		at = d.busy.Add(time.Minute)
+	}
 	length := 7.0
 	if s.way(at) == "golden_path" {
 		length = 4
 	}
+	w.target = s.region()
 	if !w.rollback && !w.redeploy && c.happens(0.035) {
 		// The run fails, nothing changes, and another attempt succeeds.
 		failed := o.run(r, s, at, w, "failed", at.Add(c.minutes(length)).Add(time.Minute))
@@ -225,17 +240,16 @@ func (o *organisation) ship(r *repository, s *service, at time.Time, w rollout) 
 		fails = !w.rollback && d.before.sha != "" && d.before.sha != d.live.sha && c.happens(p.failure)
 		d.broken = fails
 	}
-	if len(s.regions) > 0 {
-		first.Target = s.regions[0]
-	}
+	d.reached = 1
 	for n := 1; n < len(s.regions); n++ {
 		if fails && c.happens(0.5) || w.targets > 0 && n >= w.targets {
 			break // it was noticed before it went on
 		}
 		begin := d.busy.Add(c.minutes(15))
+		w.target = s.regions[n]
 		next := o.run(r, s, begin, w, "succeeded", begin.Add(c.minutes(length)).Add(time.Minute))
-		next.Target = s.regions[n]
-		d.busy = begin.Add(c.minutes(length)).Add(2 * time.Minute)
+		d.busy = later(next.FinishedAt, begin)
+		d.reached++
 	}
 	if fails {
 		o.fail(r, s, first, p)

@@ -9,7 +9,7 @@ import (
 // fail has a deployment fail in production and puts down how the team gets out of it.
 func (o *organisation) fail(r *repository, s *service, bad *event.Deployment, p practice) {
 	c, d := r.draws, &s.delivered
-	broken, before := d.live, d.before
+	broken, before, reached := d.live, d.before, d.reached
 	noticed := bad.FinishedAt.Add(c.minutes(14))
 	over := noticed.Add(c.hours(p.repair))
 	var told *incident
@@ -23,6 +23,10 @@ func (o *organisation) fail(r *repository, s *service, bad *event.Deployment, p 
 	if c.happens(0.6) {
 		remediates = []*event.Deployment{bad}
 	}
+	if told == nil && c.happens(0.3) {
+		yes := true
+		bad.Failed = &yes // somebody says so
+	}
 	d.held = true
 	ended := func(by *event.Deployment) {
 		if told != nil {
@@ -30,13 +34,13 @@ func (o *organisation) fail(r *repository, s *service, bad *event.Deployment, p 
 		}
 	}
 	switch draw := c.Float64(); {
-	case draw < 0.45 && bad.Target == "" || draw < 0.3:
+	case draw < 0.45 && len(s.regions) == 0 || draw < 0.3:
 		r.agenda.put(over, func(at time.Time) {
 			if d.live != broken {
 				d.held = false
 				return
 			}
-			ended(o.ship(r, s, at, rollout{version: before, rollback: true, incidents: named}))
+			ended(o.ship(r, s, at, rollout{version: before, rollback: true, incidents: named, targets: reached}))
 			d.pending = true
 			o.mend(r, s, o.fixed(s, at, p), "Mend what "+broken.name+" broke", "", false)
 		})

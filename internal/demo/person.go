@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -50,8 +49,9 @@ func (o *organisation) hire() {
 	taken := map[string]bool{}
 	name := func() (first, last string) {
 		for {
-			if first, last = pick(c, firstNames), pick(c, lastNames); !taken[first+last] {
-				taken[first+last] = true
+			first, last = pick(c, firstNames), pick(c, lastNames)
+			if login := login(first, last); !taken[login] {
+				taken[login] = true
 				return first, last
 			}
 		}
@@ -61,7 +61,7 @@ func (o *organisation) hire() {
 		id := plain(first) + "." + plain(last)
 		p := &person{
 			id: id, name: first + " " + last, firstDay: firstDay,
-			aliases: []string{id + "@linden.example", plain(first)[:1] + plain(last)},
+			aliases: []string{id + "@linden.example", login(first, last)},
 			stays:   []stay{{team: t, from: firstDay}},
 		}
 		if !firstDay.IsZero() {
@@ -81,19 +81,23 @@ func (o *organisation) hire() {
 			join(t, time.Time{})
 		}
 	}
-	// Some leave.
+	// Some leave, at most two of a team.
+	left := map[*team]int{}
 	for _, p := range o.people {
-		if t := p.stays[0].team; t.id != "pricing" && t.id != "orders" && c.happens(0.16) {
+		if t := p.stays[0].team; t.joiners > 0 && left[t] < 2 && c.happens(0.2) {
 			p.lastDay = firstOfMonth(o.from.AddDate(0, 3+c.IntN(Months-4), 0))
+			left[t]++
 		}
 	}
-	// Some come, on the first working day of a month or in its middle.
+	// Some come, on the first working day of a month or in its middle, to whoever's turn it is.
 	var wanted []*team
 	for _, t := range o.teams {
 		for range t.joiners {
 			wanted = append(wanted, t)
 		}
 	}
+	c.Shuffle(len(wanted), func(i, j int) { wanted[i], wanted[j] = wanted[j], wanted[i] })
+	came := 0
 	for month := firstOfMonth(o.from).AddDate(0, 1, 0); month.Before(o.until); month = month.AddDate(0, 1, 0) {
 		for i := range 3 {
 			start := month.AddDate(0, 0, 14*(i%2))
@@ -101,7 +105,8 @@ func (o *organisation) hire() {
 				start = start.AddDate(0, 0, 1)
 			}
 			if start.Before(o.until.AddDate(0, 0, -3)) && (i < 2 || c.happens(0.4)) {
-				join(pick(c, wanted), start)
+				join(wanted[came%len(wanted)], start)
+				came++
 			}
 		}
 	}
@@ -197,8 +202,8 @@ func plain(name string) string {
 	return name
 }
 
-// number writes a number that others sort by.
-func number(n int) string { return fmt.Sprintf("%d", n) }
+// login is the short name with which someone signs in.
+func login(first, last string) string { return plain(first)[:1] + plain(last) }
 
 var firstNames = []string{
 	"Ada", "Agnieszka", "Ahmed", "Aisha", "Alejandra", "Amélie", "Ananya", "Andrei", "Arjun", "Astrid", "Beatriz", "Bogdan", "Camille", "Chidi", "Clara",

@@ -18,7 +18,7 @@ func (o *organisation) tellProvisioning() {
 			list = append(list, o.newService(c, s))
 		}
 		for date := later(o.from, s.created); date.Before(o.until); date = date.AddDate(0, 0, 1) {
-			if !s.alive(date) || !c.happens(0.022*diligence(date)) {
+			if !s.alive(date) || !c.happens(0.04*diligence(date)) {
 				continue
 			}
 			t := s.owner(date)

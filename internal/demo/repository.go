@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"cairn/internal/event"
@@ -200,7 +201,7 @@ func (o *organisation) land(r *repository, ch *change, at time.Time) {
 func (o *organisation) request(r *repository, ch *change, commits, landed []string) {
 	c := r.draws
 	f := event.ChangeRequest{
-		Telling: event.Telling{Source: Source}, Repository: r.id, ID: number(ch.number), Author: ch.person, Title: ch.subject, BaseBranch: "main",
+		Telling: event.Telling{Source: Source}, Repository: r.id, ID: strconv.Itoa(ch.number), Author: ch.person, Title: ch.subject, BaseBranch: "main",
 		CreatedAt: ch.opened, FirstReviewAt: o.past(ch.reviewed), ApprovedAt: o.past(ch.approved), ClosedAt: o.past(ch.closed),
 		Commits: commits, Landed: landed, Additions: int64(c.around(40, 1.1)), Deletions: int64(c.around(14, 1.2)),
 		URL: fmt.Sprintf("https://git.linden.example/%s/pull/%d", r.id, ch.number),
@@ -222,7 +223,7 @@ func (o *organisation) build(r *repository, ch *change, at time.Time) time.Time 
 	}
 	r.runs++
 	f := event.PipelineRun{
-		Telling: event.Telling{Source: Source}, Repository: r.id, ID: number(r.runs), Attempt: 1, Name: "build", SHA: r.head(), Ref: "refs/heads/main",
+		Telling: event.Telling{Source: Source}, Repository: r.id, ID: strconv.Itoa(r.runs), Attempt: 1, Name: "build", SHA: r.head(), Ref: "refs/heads/main",
 		Status: "succeeded", QueuedAt: at.Add(2 * time.Second), StartedAt: at.Add(c.between(4*time.Second, time.Minute)), Way: way,
 		URL: fmt.Sprintf("https://ci.linden.example/%s/runs/%d", r.id, r.runs),
 	}

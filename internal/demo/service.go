@@ -48,6 +48,14 @@ func (s *service) owner(at time.Time) *team {
 	return nil
 }
 
+// region is where a deployment begins; "" for a service that has no regions.
+func (s *service) region() string {
+	if len(s.regions) == 0 {
+		return ""
+	}
+	return s.regions[0]
+}
+
 // alive tells whether a service exists at an instant.
 func (s *service) alive(at time.Time) bool {
 	return !at.Before(s.created) && (s.retired.IsZero() || at.Before(s.retired))

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"cairn/internal/event"
@@ -16,7 +17,7 @@ func (o *organisation) tellSurveys() {
 }
 
 func (o *organisation) tellSurvey(wave int, opens time.Time) {
-	c := o.chance("survey " + number(wave))
+	c := o.chance("survey " + strconv.Itoa(wave))
 	s := event.Survey{
 		Telling: by(opens), ID: "platform-" + opens.Format("2006-01"), Title: "How is the platform? " + opens.Format("January 2006"),
 		OpensAt: opens, ClosesAt: opens.AddDate(0, 0, 12),
@@ -43,7 +44,7 @@ func (o *organisation) tellSurvey(wave int, opens time.Time) {
 			o.facts.SurveyInvitations = append(o.facts.SurveyInvitations, event.SurveyInvitation{
 				Telling: event.Telling{Source: Source}, Survey: s.ID, Respondent: p.id, Group: t.id, SentAt: opens, Bounced: bounced,
 			})
-			willing := 0.78
+			willing := 0.86
 			if t.id == "notifications" {
 				willing = 0.5
 			}
