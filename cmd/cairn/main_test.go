@@ -252,6 +252,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"no repository", []string{"collect", "git", "nowhere", "--service", "shop"}, 3, []string{"nowhere"}},
 		{"no service", []string{"collect", "git", "."}, 2, []string{"service"}},
 		{"no environment of tags", []string{"collect", "git", ".", "--service", "shop", "--tag-environment", "canary"}, 2, []string{"canary", "--tag-environment"}},
+		{"no date of the demonstration", []string{"demo", "--until", "soon"}, 2, []string{"--until", "soon", "2026-01-31"}},
+		{"a demonstration of the future", []string{"demo", "--until", "2999-01-01"}, 2, []string{"2999-01-01", "future"}},
 		{"unknown command", []string{"qurey"}, 2, []string{"qurey"}},
 		{"unknown flag", []string{"query", "lead_time", "--servce", "shop"}, 2, []string{"--servce", "--service"}},
 	} {
