@@ -28,6 +28,9 @@ type client struct {
 	close func() error
 }
 
+// withinProcess is the address of a cairn that lives for one command.
+const withinProcess = "http://cairn.local"
+
 // connect finds the cairn to ask: the one that is named, else the one that holds the data folder, else its own.
 func (g *Globals) connect(ctx context.Context, w *world) (*client, error) {
 	if g.Server != "" {
@@ -48,7 +51,7 @@ func (g *Globals) connect(ctx context.Context, w *world) (*client, error) {
 	}
 	p, err := open(ctx, cfg, g.logger(w))
 	if err == nil {
-		return &client{http: &http.Client{Transport: inProcess{p.api}}, base: "http://cairn.local", close: p.close}, nil
+		return &client{http: &http.Client{Transport: inProcess{p.api}}, base: withinProcess, close: p.close}, nil
 	}
 	if fault.KindOf(err) == fault.Conflict {
 		// A server may have come up in between.

@@ -62,7 +62,11 @@ func (c *demoCommand) Run(ctx context.Context, w *world, g *Globals) error {
 	fmt.Fprintf(w.stdout, "  %s, %s and %s\n", words.Counted(counts[event.KindCommit], "commit"), words.Counted(counts[event.KindChangeRequest], "change request"), words.Counted(counts[event.KindIncident], "incident"))
 	fmt.Fprintf(w.stdout, "  %s, which brought %s new versions to production\n", words.Counted(counts[event.KindDeployment], "deployment run"), words.Value(derived.Value, derived.Unit))
 	fmt.Fprintf(w.stdout, "%s stored and put in order in %.1f s.\n\n", words.Counted(total, "event"), time.Since(began).Seconds())
-	fmt.Fprintf(w.stdout, "Next: cairn serve%s\n", g.where())
+	if conn.base == withinProcess {
+		fmt.Fprintf(w.stdout, "Next: cairn serve%s\n", g.where())
+	} else {
+		fmt.Fprintf(w.stdout, "Next: %s serves it\n", conn.base)
+	}
 	fmt.Fprintf(w.stdout, "  or: cairn query lead_time --team payments --from %s --bucket month%s\n", from, g.where())
 	return nil
 }
