@@ -40,7 +40,7 @@ func (c Client) Send(ctx context.Context, ndjson []byte) error {
 	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "cairn cannot be reached")
+		return problem.Unreachable(c.Base, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {

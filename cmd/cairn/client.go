@@ -127,7 +127,7 @@ func (c *client) raw(ctx context.Context, method, path string, p url.Values, bod
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fault.Wrap(fault.Unavailable, err, "cairn cannot be reached")
+		return nil, problem.Unreachable(c.base, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {

@@ -40,6 +40,9 @@ type collectGit struct {
 
 // Run collects.
 func (c *collectGit) Run(ctx context.Context, w *world, g *Globals) error {
+	if c.Service == "" && c.DeployOn != git.DeployOnNone {
+		return fault.New(fault.Invalid, "deployments are those of a service: name it with --service NAME, or take commits alone with --deploy-on none")
+	}
 	cfg := git.DefaultConfig()
 	cfg.Location, cfg.Service, cfg.Repository, cfg.DeployOn = c.Location, c.Service, c.Repository, c.DeployOn
 	cfg.TagPattern, cfg.Environment, cfg.PrereleaseEnvironment = c.TagPattern, c.Environment, c.PrereleaseEnvironment

@@ -70,7 +70,7 @@ func run(ctx context.Context, w world) (code int) {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return report(w, fault.New(fault.Invalid, "%s; cairn %s --help lists what there is", err, strings.Join(commandOf(args), " ")))
+		return report(w, fault.New(fault.Invalid, "%s; %s --help lists what there is", err, strings.Join(append([]string{"cairn"}, commandOf(parser, args)...), " ")))
 	}
 	err = k.Run()
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -79,14 +79,14 @@ func run(ctx context.Context, w world) (code int) {
 	return report(w, err)
 }
 
-// commandOf are the words in front of the first flag.
-func commandOf(args []string) []string {
-	for i, a := range args {
-		if strings.HasPrefix(a, "-") || i == 1 {
-			return args[:i]
+// commandOf is the command that the first word names, if it names one.
+func commandOf(parser *kong.Kong, args []string) []string {
+	for _, c := range parser.Model.Children {
+		if c.Name == args[0] {
+			return args[:1]
 		}
 	}
-	return args
+	return nil
 }
 
 func report(w world, err error) int {

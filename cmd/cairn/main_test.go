@@ -247,15 +247,17 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"too many buckets", []string{"query", "lead_time", "--from", "1990-01-01", "--to", "2026-01-01", "--bucket", "day"}, 2, []string{"buckets", "day"}},
 		{"no engine library", []string{"--library", "nowhere.so", "--data", "other", "doctor"}, 7, []string{"nowhere.so"}},
 		{"not an engine library", []string{"--library", "events.ndjson", "--data", "other", "doctor"}, 7, []string{"events.ndjson"}},
-		{"no such server", []string{"--server", "http://127.0.0.1:1", "doctor"}, 7, []string{"127.0.0.1:1"}},
+		{"no such server", []string{"--server", "http://127.0.0.1:1", "doctor"}, 7, []string{"127.0.0.1:1 (", "cairn serve"}},
+		{"no server to send to", []string{"--server", "http://127.0.0.1:1", "ingest", "events.ndjson"}, 7, []string{"127.0.0.1:1 (", "cairn serve"}},
+		{"no port", []string{"serve", "--listen", "127.0.0.1:99999"}, 5, []string{"127.0.0.1:99999 (", "--listen"}},
 		{"no address of a server", []string{"--server", "somewhere", "doctor"}, 2, []string{"somewhere", "http://"}},
 		{"no repository", []string{"collect", "git", "nowhere", "--service", "shop"}, 3, []string{"nowhere"}},
-		{"no service", []string{"collect", "git", "."}, 2, []string{"service"}},
+		{"no service", []string{"collect", "git", "."}, 2, []string{"--service"}},
 		{"no environment of tags", []string{"collect", "git", ".", "--service", "shop", "--tag-environment", "canary"}, 2, []string{"canary", "--tag-environment"}},
 		{"no date of the demonstration", []string{"demo", "--until", "soon"}, 2, []string{"--until", "soon", "2026-01-31"}},
 		{"a demonstration of the future", []string{"demo", "--until", "2999-01-01"}, 2, []string{"2999-01-01", "future"}},
-		{"unknown command", []string{"qurey"}, 2, []string{"qurey"}},
-		{"unknown flag", []string{"query", "lead_time", "--servce", "shop"}, 2, []string{"--servce", "--service"}},
+		{"unknown command", []string{"qurey"}, 2, []string{"qurey", " cairn --help"}},
+		{"unknown flag", []string{"query", "lead_time", "--servce", "shop"}, 2, []string{"--servce", "--service", "cairn query --help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

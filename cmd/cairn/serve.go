@@ -89,7 +89,10 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return fault.Wrap(fault.Conflict, err, "cairn cannot listen on %s", cfg.Listen)
+		if e, ok := errors.AsType[*net.OpError](err); ok {
+			err = e.Err
+		}
+		return fault.New(fault.Conflict, "cairn cannot listen on %s (%w): name another address with --listen HOST:PORT", cfg.Listen, err)
 	}
 	defer listener.Close()
 	p, err := open(ctx, cfg, log)

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"cairn/internal/fault"
@@ -44,6 +46,22 @@ func (p *Problem) Error() string {
 		return p.Detail
 	}
 	return p.Title
+}
+
+// Unreachable is the fault of a client that got no answer from the cairn at base.
+func Unreachable(base string, err error) error {
+	return fault.New(fault.Unavailable, "no cairn answers at %s (%w): start one with cairn serve, or name the right one with --server", base, reason(err))
+}
+
+// reason is what a network error says of the network, without the request that met it.
+func reason(err error) error {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // Retry is what the header Retry-After of an answer says, in seconds, when the same request may work later.
