@@ -81,7 +81,7 @@ func (s *Server) doctor(c echo.Context) error {
 func requestNames() []string {
 	return []string{
 		"service", "team", "environment", "from", "to", "bucket", "tz", "statistic", "stage", "capability", "survey", "question",
-		"include_bots", "compare",
+		"include_bots", "compare", "as_of",
 	}
 }
 
@@ -101,7 +101,7 @@ func only(given url.Values, names ...string) error {
 // defaultWindow is how long a window is whose beginning is not given.
 const defaultWindow = 28
 
-// request reads what is asked of a metric. Without from and to it is the last four weeks, today included.
+// request reads what is asked of a metric. Without from and to it is the last four weeks, today (or the day of as_of) included.
 func request(id string, p url.Values) (metrics.Request, error) {
 	r := metrics.Request{
 		Metric: id, Scope: metrics.Scope{Service: p.Get("service"), Team: p.Get("team")}, Environment: p.Get("environment"),
@@ -111,9 +111,16 @@ func request(id string, p url.Values) (metrics.Request, error) {
 	if err != nil {
 		return r, err
 	}
+	now := time.Now()
+	if text := p.Get("as_of"); text != "" {
+		if r.AsOf, err = time.Parse(time.RFC3339, text); err != nil {
+			return r, fault.New(fault.Invalid, "as_of is %q: expected an instant such as 2026-01-31T14:30:00Z", text)
+		}
+		now = r.AsOf
+	}
 	from, to := p.Get("from"), p.Get("to")
 	if to == "" {
-		to = time.Now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)
+		to = now.In(zone).AddDate(0, 0, 1).Format(time.DateOnly)
 	}
 	if from == "" {
 		end, err := time.ParseInLocation(time.DateOnly, to[:min(len(to), len(time.DateOnly))], zone)

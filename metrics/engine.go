@@ -231,8 +231,13 @@ func (e *Engine) ask(ctx context.Context, r Request) (q *question, stale bool, e
 	if r.Environment == "" {
 		r.Environment = derive.Production
 	}
-	if r.AsOf.IsZero() {
-		r.AsOf = e.now().UTC().Truncate(time.Millisecond)
+	switch now := e.now(); {
+	case r.AsOf.IsZero():
+		r.AsOf = now.UTC().Truncate(time.Millisecond)
+	case r.AsOf.After(now):
+		return nil, false, fault.New(fault.Invalid, "as_of is %s: that has not come yet; it is %s", r.AsOf.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano))
+	default:
+		r.AsOf = r.AsOf.UTC().Truncate(time.Millisecond)
 	}
 	if stale, err = e.freshen(ctx); err != nil {
 		return nil, false, err

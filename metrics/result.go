@@ -22,7 +22,7 @@ type Request struct {
 	Survey      string    // surveys: "" is the latest in the window
 	Question    string    // surveys: "" is the first of the fitting type
 	IncludeBots *bool     // nil: as configured
-	AsOf        time.Time // zero: now
+	AsOf        time.Time // what happened later does not count; zero: now
 	NoPrevious  bool      // leave the window before out
 	GroupBy     string    // GroupByService or GroupByTeam: one answer for each besides; "" is none
 }

@@ -241,6 +241,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"unknown service", []string{"query", "lead_time", "--service", "shap"}, 3, []string{"shap"}},
 		{"unknown team", []string{"query", "lead_time", "--team", "chekout"}, 3, []string{"chekout"}},
 		{"unknown statistic", []string{"query", "lead_time", "--statistic", "p99"}, 2, []string{"p99", "p90"}},
+		{"no instant", []string{"query", "lead_time", "--as-of", "yesterday"}, 2, []string{"as_of", "yesterday", "2026-01-31T14:30:00Z"}},
+		{"an instant to come", []string{"explain", "lead_time", "--as-of", "2999-01-01T00:00:00Z"}, 2, []string{"as_of", "2999"}},
 		{"unknown group", []string{"query", "lead_time", "--group-by", "continent"}, 2, []string{"continent", "service", "team"}},
 		{"unknown bucket", []string{"query", "lead_time", "--bucket", "fortnight"}, 2, []string{"fortnight", "week"}},
 		{"unknown stage", []string{"query", "lead_time", "--stage", "lunch"}, 2, []string{"lunch", "review"}},

@@ -35,6 +35,7 @@ type asking struct {
 	Survey      string `help:"One survey (default: the latest in the window)." placeholder:"ID"`
 	Question    string `help:"One question of the survey." placeholder:"ID"`
 	IncludeBots *bool  `help:"Count changes of machines in lead times." negatable:""`
+	AsOf        string `help:"Count only what had happened by this instant, such as 2026-01-31T14:30:00Z (default: now)." name:"as-of" placeholder:"INSTANT"`
 	JSON        bool   `help:"Print JSON, as the API answers." name:"json"`
 }
 
@@ -42,7 +43,7 @@ func (a *asking) params() url.Values {
 	p := url.Values{}
 	for name, v := range map[string]string{
 		"service": a.Service, "team": a.Team, "from": a.From, "to": a.To, "bucket": a.Bucket, "tz": a.TZ, "environment": a.Environment,
-		"statistic": a.Statistic, "stage": a.Stage, "capability": a.Capability, "survey": a.Survey, "question": a.Question,
+		"statistic": a.Statistic, "stage": a.Stage, "capability": a.Capability, "survey": a.Survey, "question": a.Question, "as_of": a.AsOf,
 	} {
 		if v != "" {
 			p.Set(name, v)
