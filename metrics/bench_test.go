@@ -48,7 +48,9 @@ func organised(b *testing.B, o metricstest.Organisation) (*store.Store, *metrics
 	st := storetest.New(b)
 	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	build := func() *metrics.Engine {
-		e, err := metrics.New(metrics.DefaultConfig(), st, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+		cfg := metrics.DefaultConfig()
+		cfg.AnswersKept = 0
+		e, err := metrics.New(cfg, st, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -98,7 +98,7 @@ func (e *Engine) Doctor(ctx context.Context, metric string, scope Scope, environ
 		asked = e.list[0].ID
 	}
 	now := e.now()
-	q, _, err := e.ask(ctx, Request{Metric: asked, Scope: scope, Environment: environment, Window: Window{From: now.AddDate(-1, 0, 0), To: now, Zone: now.UTC().Location()}})
+	q, err := e.ask(ctx, Request{Metric: asked, Scope: scope, Environment: environment, Window: Window{From: now.AddDate(-1, 0, 0), To: now, Zone: now.UTC().Location()}})
 	if err != nil {
 		return Report{}, err
 	}

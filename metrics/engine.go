@@ -6,6 +6,7 @@ package metrics
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -30,6 +31,7 @@ type Config struct {
 	TeamThreshold   float64       `yaml:"team_adoption_threshold"`
 	Capabilities    []string      `yaml:"capabilities"`
 	CatchUpPatience time.Duration `yaml:"catch_up_patience"`
+	AnswersKept     time.Duration `yaml:"answers_kept"` // how old an answer may be while no facts arrive; 0 is none
 }
 
 // DefaultConfig returns the parameters of the published definitions.
@@ -42,6 +44,7 @@ func DefaultConfig() Config {
 		TeamThreshold:   0.5,
 		Capabilities:    []string{"catalogue", "provisioning", "cicd", "observability", "docs"},
 		CatchUpPatience: time.Minute,
+		AnswersKept:     20 * time.Second,
 	}
 }
 
@@ -57,6 +60,8 @@ func (c *Config) Validate() error {
 		return fault.New(fault.Invalid, "anonymity_k is %d: expected %d or more", c.AnonymityK, leastK)
 	case c.SignalTTL <= 0:
 		return fault.New(fault.Invalid, "adoption_signal_ttl is %s: expected a duration above 0", c.SignalTTL)
+	case c.AnswersKept < 0:
+		return fault.New(fault.Invalid, "answers_kept is %s: expected a duration of 0 or more", c.AnswersKept)
 	case c.TeamThreshold <= 0 || c.TeamThreshold > 1:
 		return fault.New(fault.Invalid, "team_adoption_threshold is %v: expected a share above 0, up to 1", c.TeamThreshold)
 	}
@@ -74,6 +79,9 @@ type Engine struct {
 	now     func() time.Time
 	queries queries
 	list    []Definition
+
+	kept     kept
+	instance string // tells this engine's epochs from those of others
 }
 
 // New returns an engine over a store. now is the clock.
@@ -85,7 +93,7 @@ func New(cfg Config, st *store.Store, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue()}, nil
+	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue(), instance: rand.Text()}, nil
 }
 
 // Run keeps attribution up to date until ctx ends: whenever wake receives, and now and then besides.
@@ -166,10 +174,42 @@ func mine[T any](q *question, what string, ask func() (map[string]T, error)) (T,
 	return all[q.whose], err
 }
 
-// Query answers a request. It brings attribution up to date first. Errors are fault.Invalid for what makes no sense
+// Query answers a request. It brings attribution up to date first. While no facts arrive, the same request has the same
+// answer for as long as answers are kept: as of when it was computed. Errors are fault.Invalid for what makes no sense
 // and fault.NotFound for metrics, services and teams that do not exist.
 func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
-	q, stale, err := e.ask(ctx, r)
+	def, r, err := e.check(r)
+	if err != nil {
+		return Result{}, err
+	}
+	stale, err := e.freshen(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if stale || e.cfg.AnswersKept == 0 {
+		return e.compute(ctx, def, r, stale)
+	}
+	return e.kept.answer(ctx, e.cfg.AnswersKept, e.now, e.derive.Epoch, e.key(r), func(ctx context.Context) (Result, error) {
+		return e.compute(ctx, def, r, false)
+	})
+}
+
+// Epoch names what answers are made of: as long as it is the same, an answer that was given still stands. It changes
+// when facts arrive, when attribution writes, and, because time goes on, as often as answers are computed anew.
+func (e *Engine) Epoch(ctx context.Context) (string, error) {
+	if _, err := e.freshen(ctx); err != nil {
+		return "", err
+	}
+	epoch, now := e.derive.Epoch(), e.now().UnixNano()
+	if e.cfg.AnswersKept > 0 {
+		now /= int64(e.cfg.AnswersKept)
+	}
+	return fmt.Sprintf("%s-%x-%x-%x", e.instance, epoch.Arrivals, epoch.Changes, now), nil
+}
+
+// compute answers a request from the store.
+func (e *Engine) compute(ctx context.Context, def Definition, r Request, stale bool) (Result, error) {
+	q, err := e.pose(ctx, def, r)
 	if err != nil {
 		return Result{}, err
 	}
@@ -207,50 +247,70 @@ func (e *Engine) answer(q *question) (Result, error) {
 	return res, nil
 }
 
-// ask resolves a request.
-func (e *Engine) ask(ctx context.Context, r Request) (q *question, stale bool, err error) {
+// ask brings attribution up to date and resolves a request.
+func (e *Engine) ask(ctx context.Context, r Request) (*question, error) {
+	def, r, err := e.check(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.freshen(ctx); err != nil {
+		return nil, err
+	}
+	return e.pose(ctx, def, r)
+}
+
+// check fills in what a request leaves to the metric, and refuses what makes no sense.
+func (e *Engine) check(r Request) (Definition, Request, error) {
 	def, err := e.Find(r.Metric)
 	if err != nil {
-		return nil, false, err
+		return def, r, err
 	}
 	if r.Window.Zone == nil || !r.Window.From.Before(r.Window.To) {
-		return nil, false, fault.New(fault.Invalid, "a window with from before to was expected")
+		return def, r, fault.New(fault.Invalid, "a window with from before to was expected")
 	}
 	if r.Statistic == "" && len(def.Statistics) > 0 {
 		r.Statistic = def.Statistics[0]
 	}
 	if r.Statistic != "" && !slices.Contains(def.Statistics, r.Statistic) {
 		if len(def.Statistics) == 0 {
-			return nil, false, fault.New(fault.Invalid, "%s has no statistics to choose from; %q was asked for", def.ID, r.Statistic)
+			return def, r, fault.New(fault.Invalid, "%s has no statistics to choose from; %q was asked for", def.ID, r.Statistic)
 		}
-		return nil, false, fault.New(fault.Invalid, "statistic is %q: %s has %s", r.Statistic, def.ID, strings.Join(def.Statistics, ", "))
+		return def, r, fault.New(fault.Invalid, "statistic is %q: %s has %s", r.Statistic, def.ID, strings.Join(def.Statistics, ", "))
 	}
 	if err := groupable(def, r.GroupBy); err != nil {
-		return nil, false, err
+		return def, r, err
 	}
 	if r.Environment == "" {
 		r.Environment = derive.Production
 	}
-	switch now := e.now(); {
-	case r.AsOf.IsZero():
-		r.AsOf = now.UTC().Truncate(time.Millisecond)
-	case r.AsOf.After(now):
-		return nil, false, fault.New(fault.Invalid, "as_of is %s: that has not come yet; it is %s", r.AsOf.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano))
-	default:
+	if now := e.now(); r.AsOf.After(now) {
+		return def, r, fault.New(fault.Invalid, "as_of is %s: that has not come yet; it is %s", r.AsOf.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano))
+	}
+	if !r.AsOf.IsZero() {
 		r.AsOf = r.AsOf.UTC().Truncate(time.Millisecond)
 	}
-	if stale, err = e.freshen(ctx); err != nil {
-		return nil, false, err
+	return def, r, nil
+}
+
+// pose makes a question of a request that was checked.
+func (e *Engine) pose(ctx context.Context, def Definition, r Request) (*question, error) {
+	if r.AsOf.IsZero() {
+		r.AsOf = e.now().UTC().Truncate(time.Millisecond)
 	}
-	q = &question{Request: r, ctx: ctx, def: def, bots: e.cfg.IncludeBots, found: map[string]any{}}
-	if r.IncludeBots != nil {
-		q.bots = *r.IncludeBots
-	}
+	q := &question{Request: r, ctx: ctx, def: def, bots: e.bots(r), found: map[string]any{}}
 	if err := e.resolve(q); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	q.params = e.params(q)
-	return q, stale, nil
+	return q, nil
+}
+
+// bots tells whether changes of machines count.
+func (e *Engine) bots(r Request) bool {
+	if r.IncludeBots != nil {
+		return *r.IncludeBots
+	}
+	return e.cfg.IncludeBots
 }
 
 // freshen catches up for as long as the engine's patience lasts.

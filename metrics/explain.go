@@ -62,7 +62,7 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 		return Evidence{}, err
 	}
 	r.AsOf = res.AsOf
-	q, _, err := e.ask(ctx, r)
+	q, err := e.ask(ctx, r)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -179,7 +179,7 @@ func (e *Engine) measurementItems(q *question) ([]Item, error) {
 // FailedDeployments are the ids of the deployments that count as failed, sorted.
 func (e *Engine) FailedDeployments(ctx context.Context, r Request) ([]string, error) {
 	r.Metric = "change_failure_rate"
-	q, _, err := e.ask(ctx, r)
+	q, err := e.ask(ctx, r)
 	if err != nil {
 		return nil, err
 	}

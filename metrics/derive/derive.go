@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cairn/internal/store"
@@ -82,6 +83,8 @@ type Deriver struct {
 	log  *slog.Logger
 	seed maphash.Seed
 	feed feed
+
+	changes atomic.Uint64 // see Epoch
 
 	mu        sync.Mutex
 	published *directory // the latest, for those who only ask
@@ -169,6 +172,11 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 		return fmt.Errorf("derive.CatchUp: looking for new facts: %w", err)
 	}
 	if len(fresh) == 0 {
+		return nil
+	}
+	d.changes.Add(1)
+	defer d.changes.Add(1)
+	if fresh = slices.DeleteFunc(fresh, func(n news) bool { return n.kind == direct }); len(fresh) == 0 {
 		return nil
 	}
 	aliases := d.aliases

@@ -34,3 +34,13 @@ func (d *Deriver) Fresh(ctx context.Context) error {
 		}
 	}
 }
+
+// Epoch tells states of the store apart, as metrics see it: it is another one after facts were told of or found, and
+// before and after every derivation. Where nobody tells of arrivals it is true to what was stored before the latest
+// call of Fresh.
+type Epoch struct{ Arrivals, Changes uint64 }
+
+// Epoch returns the present one.
+func (d *Deriver) Epoch() Epoch {
+	return Epoch{Arrivals: d.feed.arrivals.Load(), Changes: d.changes.Load()}
+}

@@ -12,6 +12,9 @@ type news struct {
 	kind, subject string
 }
 
+// direct is the kind of facts that nothing is derived from: metrics read them as they are.
+const direct = "direct"
+
 // horizon is how far the facts have been seen. A look compares what was ingested after since with what the look before
 // it found there, so that a fact which becomes visible late is noticed, and one that was seen is not taken for new.
 type horizon struct {

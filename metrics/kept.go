@@ -1,0 +1,224 @@
+package metrics
+
+import (
+	"container/list"
+	"context"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"cairn/internal/fault"
+	"cairn/metrics/derive"
+)
+
+// maxKept bounds what is kept of answers, in points of series: some 1 kB each.
+const maxKept = 50_000
+
+// kept are the answers of one epoch, for a while, so that many who look at the same page ask the store once. It is safe
+// for use from several goroutines; nobody shares an answer with another.
+type kept struct {
+	mu      sync.Mutex
+	epoch   derive.Epoch
+	answers map[requestKey]*list.Element // of *keptAnswer
+	used    list.List                    // the latest first
+	points  int
+	flights map[requestKey]*flight // answers that are being computed
+}
+
+// requestKey is a request as a key: equal for requests with the same answer.
+type requestKey struct {
+	metric, statistic, stage, environment, capability, survey, question, groupBy string
+
+	scope        Scope
+	from, to     time.Time
+	zone, bounds string // of the window, and that in which its bounds are told
+	bucket       Bucket
+	asOf         time.Time // zero: now
+	bots         bool
+	noPrevious   bool
+}
+
+func (e *Engine) key(r Request) requestKey {
+	return requestKey{
+		metric: r.Metric, statistic: r.Statistic, stage: r.Stage, environment: r.Environment, capability: r.Capability, survey: r.Survey,
+		question: r.Question, groupBy: r.GroupBy, scope: r.Scope, from: instant(r.Window.From), to: instant(r.Window.To), zone: r.Window.Zone.String(),
+		bounds: r.Window.From.Location().String(), bucket: r.Bucket, asOf: r.AsOf, bots: e.bots(r), noPrevious: r.NoPrevious,
+	}
+}
+
+// instant is t in the one form that it has as a key.
+func instant(t time.Time) time.Time { return t.Round(0).UTC() }
+
+type keptAnswer struct {
+	key    requestKey
+	result Result
+	at     time.Time
+	points int
+}
+
+// flight is an answer that is being computed for those who wait for it.
+type flight struct {
+	done    chan struct{}
+	cancel  context.CancelFunc
+	waiting int
+	result  Result
+	err     error
+}
+
+// answer returns the answer that is kept, if it was computed in the present epoch and less than a time ago, or has it
+// computed: once for all who ask meanwhile, and until nobody waits any more. Errors are not kept.
+func (k *kept) answer(ctx context.Context, kept time.Duration, now func() time.Time, epoch func() derive.Epoch, a requestKey, compute func(context.Context) (Result, error)) (Result, error) {
+	k.mu.Lock()
+	// The epoch is taken before anything is read from the store: what changes after that changes the epoch.
+	if present := epoch(); present != k.epoch || k.answers == nil {
+		k.epoch, k.points = present, 0
+		k.answers, k.flights = map[requestKey]*list.Element{}, map[requestKey]*flight{}
+		k.used.Init()
+	}
+	at := now()
+	if el, ok := k.answers[a]; ok {
+		known := el.Value.(*keptAnswer)
+		if age := at.Sub(known.at); age >= 0 && age < kept {
+			k.used.MoveToFront(el)
+			k.mu.Unlock()
+			return known.result.clone(), nil
+		}
+		k.drop(el)
+	}
+	f := k.flights[a]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		k.flights[a] = f
+		var fly context.Context
+		fly, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		go k.fly(fly, f, a, at, compute)
+	}
+	f.waiting++
+	k.mu.Unlock()
+
+	select {
+	case <-f.done:
+		return f.result.clone(), f.err
+	case <-ctx.Done():
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		if k.flights[a] == f {
+			delete(k.flights, a)
+		}
+	}
+	return Result{}, ctx.Err()
+}
+
+// fly computes an answer and keeps it, unless the epoch in which that began is over.
+func (k *kept) fly(ctx context.Context, f *flight, a requestKey, at time.Time, compute func(context.Context) (Result, error)) {
+	defer close(f.done)
+	defer f.cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			f.err = fault.New(fault.Internal, "metrics: %v\n%s", p, debug.Stack())
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.flights[a] != f {
+			return
+		}
+		delete(k.flights, a)
+		if f.err == nil {
+			k.keep(&keptAnswer{key: a, result: f.result, at: at, points: f.result.points()})
+		}
+	}()
+	f.result, f.err = compute(ctx)
+}
+
+// keep keeps an answer, and drops those that were not used for the longest.
+func (k *kept) keep(answer *keptAnswer) {
+	if answer.points > maxKept {
+		return
+	}
+	k.answers[answer.key] = k.used.PushFront(answer)
+	k.points += answer.points
+	for k.points > maxKept {
+		k.drop(k.used.Back())
+	}
+}
+
+func (k *kept) drop(el *list.Element) {
+	old := k.used.Remove(el).(*keptAnswer)
+	delete(k.answers, old.key)
+	k.points -= old.points
+}
+
+// points is how many points a result has, itself and its groups included.
+func (r *Result) points() int {
+	n := 1 + len(r.Series)
+	for i := range r.Groups {
+		n += 1 + len(r.Groups[i].Series)
+	}
+	return n
+}
+
+// clone is a result that shares nothing with r.
+func (r Result) clone() Result {
+	r.Value, r.N, r.Interval, r.Flags, r.Parts = cloneAny(r.Value), cloneAny(r.N), clonePointer(r.Interval), slices.Clone(r.Flags), cloneParts(r.Parts)
+	r.Previous, r.Series, r.Groups = r.Previous.clone(), cloneSeries(r.Series), slices.Clone(r.Groups)
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		g.Value, g.N, g.Interval, g.Flags, g.Parts = cloneAny(g.Value), cloneAny(g.N), clonePointer(g.Interval), slices.Clone(g.Flags), cloneParts(g.Parts)
+		g.Previous, g.Series = g.Previous.clone(), cloneSeries(g.Series)
+	}
+	return r
+}
+
+func (p *Previous) clone() *Previous {
+	p = clonePointer(p)
+	if p != nil {
+		p.Value, p.N, p.Interval = cloneAny(p.Value), cloneAny(p.N), clonePointer(p.Interval)
+	}
+	return p
+}
+
+func cloneSeries(series []Point) []Point {
+	series = slices.Clone(series)
+	for i := range series {
+		p := &series[i]
+		p.Value, p.N, p.Interval, p.Parts = cloneAny(p.Value), cloneAny(p.N), clonePointer(p.Interval), cloneParts(p.Parts)
+	}
+	return series
+}
+
+func cloneParts(parts map[string]any) map[string]any {
+	parts = maps.Clone(parts)
+	for name, v := range parts {
+		switch v.(type) {
+		case map[string]any, map[int64]int64, []PainPoint:
+			parts[name] = cloneAny(v)
+		}
+	}
+	return parts
+}
+
+// cloneAny clones what a value can be; see Result.
+func cloneAny(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return cloneParts(v)
+	case map[int64]int64:
+		return maps.Clone(v)
+	case []PainPoint:
+		return slices.Clone(v)
+	}
+	return v
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}

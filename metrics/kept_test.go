@@ -1,0 +1,98 @@
+package metrics_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"cairn/ingest"
+	"cairn/internal/event"
+	"cairn/internal/store/storetest"
+	"cairn/metrics"
+)
+
+// Whatever arrives shows in the next answer, whether somebody tells of it or only the store knows: facts that attribution
+// takes in, and facts that metrics read as they are. Without arrivals the same answer is given, as of the same instant,
+// until it is old.
+func TestWhatArrivesShowsInTheNextAnswer(t *testing.T) {
+	day := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, told := range []bool{true, false} {
+		t.Run(map[bool]string{true: "told", false: "found"}[told], func(t *testing.T) {
+			st := storetest.New(t)
+			now := day.AddDate(0, 1, 0)
+			e, err := metrics.New(metrics.DefaultConfig(), st, func() time.Time { now = now.Add(time.Second); return now }, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := ingest.New(ingest.DefaultConfig(), st)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told {
+				arrived := e.Feed()
+				in.Touched = func(map[string]int) { arrived() }
+			}
+			ask := func(metric string) metrics.Result {
+				t.Helper()
+				res, err := e.Query(t.Context(), metrics.Request{Metric: metric, Window: window(t, "2026-02-01", "2026-02-28", "")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return res
+			}
+			epoch := func() string {
+				t.Helper()
+				s, err := e.Epoch(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			}
+			for i, c := range []struct {
+				fact   event.Event
+				metric string
+				want   any
+			}{
+				{&event.Deployment{Service: "shop", ID: "1", Environment: "production", Status: "succeeded", FinishedAt: day, Version: "1"}, "deployment_count", 1.0},
+				{&event.Deployment{Service: "shop", ID: "2", Environment: "production", Status: "succeeded", FinishedAt: day.Add(time.Hour), Version: "2"}, "deployment_count", 2.0},
+				{&event.SLO{ID: "up", Service: "shop", MeasuredAt: day, Target: 0.9, Good: 1, Total: 1}, "slo_attainment", 1.0},
+				{&event.SLO{ID: "up", Service: "shop", MeasuredAt: day.Add(time.Hour), Target: 0.9, Good: 0, Total: 1}, "slo_attainment", 0.0},
+				{&event.Service{ID: "shop"}, "adoption_rate", 0.0},
+				{&event.CapabilityUse{Service: "shop", Capability: "cicd", ObservedAt: day.AddDate(0, 0, 20), State: "golden"}, "adoption_rate", 0.2},
+				{&event.CapabilityExemption{Service: "shop", Capability: "docs", Exemption: "not_applicable", ApprovedAt: day}, "adoption_rate", 0.25},
+			} {
+				stands := epoch()
+				before := ask(c.metric)
+				var b event.Batch
+				b.Append(c.fact)
+				if err := in.Write(t.Context(), &b); err != nil {
+					t.Fatal(err)
+				}
+				if epoch() == stands {
+					t.Errorf("%d: something arrived and the epoch is still %s", i, stands)
+				}
+				after, again := ask(c.metric), ask(c.metric)
+				if after.Value != c.want || !after.AsOf.After(before.AsOf) {
+					t.Errorf("%d: %s is %v as of %s after a fact arrived, want %v", i, c.metric, after.Value, after.AsOf, c.want)
+				}
+				if again.Value != after.Value || !again.AsOf.Equal(after.AsOf) {
+					t.Errorf("%d: %s was computed anew, as of %s and not %s, though nothing arrived", i, c.metric, again.AsOf, after.AsOf)
+				}
+				ev, err := e.Explain(t.Context(), metrics.Request{Metric: c.metric, Window: window(t, "2026-02-01", "2026-02-28", "")}, metrics.Page{})
+				if err != nil || !ev.Result.AsOf.Equal(after.AsOf) {
+					t.Errorf("%d: the evidence is as of %s, the answer as of %s; %v", i, ev.Result.AsOf, after.AsOf, err)
+				}
+			}
+			kept := ask("deployment_count")
+			grouped, err := e.Query(t.Context(), metrics.Request{Metric: "deployment_count", GroupBy: metrics.GroupByService, Window: window(t, "2026-02-01", "2026-02-28", "")})
+			if err != nil || len(grouped.Groups) != 1 {
+				t.Errorf("another question got the answer of this one: %+v, %v", grouped.Groups, err)
+			}
+			stands := epoch()
+			now = now.Add(20 * time.Second)
+			if old := ask("deployment_count"); !old.AsOf.After(kept.AsOf) || epoch() == stands {
+				t.Errorf("after 20 s the answer is still as of %s, the epoch %s", old.AsOf, stands)
+			}
+		})
+	}
+}
