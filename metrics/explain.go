@@ -91,7 +91,12 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 		ev.Note = "single people are never shown; the counts in the result's parts are all there is to see"
 		return ev, nil
 	case "slos":
-		ev.Items, err = e.measurementItems(q)
+		items, err := e.measurementItems(q)
+		if rest := items[min(page.Offset, len(items)):]; len(rest) > page.Limit {
+			ev.Items, ev.Next = rest[:page.Limit], page.Offset+page.Limit
+		} else {
+			ev.Items = rest
+		}
 		return ev, err
 	}
 	if ev.Items, err = e.items(ctx, file, p); err != nil {
@@ -157,8 +162,12 @@ func (e *Engine) measurementItems(q *question) ([]Item, error) {
 	}
 	items := []Item{}
 	for i, m := range list {
+		teams, err := e.derive.OwnersAt(q.ctx, m.Service, m.At)
+		if err != nil {
+			return nil, err
+		}
 		it := Item{
-			Kind: "slo", ID: m.SLO, Service: m.Service, At: m.At.UTC(), Counted: m.Total > 0 && newest[m.SLO] == i,
+			Kind: "slo", ID: m.SLO, Service: m.Service, Teams: teams, At: m.At.UTC(), Counted: m.Total > 0 && newest[m.SLO] == i,
 			Details: map[string]string{"target": fmt.Sprint(m.Target), "good": fmt.Sprint(m.Good), "total": fmt.Sprint(m.Total)},
 		}
 		switch {
