@@ -147,7 +147,7 @@ func (p Paging) newest(list string, values store.Params, names ...string) (limit
 
 // newestFirst has ask read a page of events with the values of a query. It first narrows the span of time to the one in
 // which the page lies, as far as that can be told without merging tellings, so that only that much is merged. Where too
-// many tellings were out of date it reaches back further. read is how many rows ask found.
+// many of them do not belong to the page it reaches back further. read is how many rows ask found.
 func (e *Engine) newestFirst(ctx context.Context, file string, v store.Params, limit int, ask func(store.Params) (read int, err error)) error {
 	for enough := 4 * (limit + 1); ; enough *= 16 {
 		narrow := maps.Clone(v)

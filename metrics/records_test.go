@@ -453,6 +453,23 @@ func TestRecordsAgreeWithTheMetrics(t *testing.T) {
 				}
 			}
 		}
+		for _, capability := range metrics.DefaultConfig().Capabilities {
+			golden, applicable := int64(0), int64(0)
+			for _, s := range owned.Services {
+				state, counts := s.Capabilities[capability]
+				if !counts || state == "not_applicable" || scope.Service != "" && s.ID != scope.Service {
+					continue
+				}
+				applicable++
+				if state == "golden" {
+					golden++
+				}
+			}
+			r, err := e.Query(t.Context(), metrics.Request{Metric: "adoption_rate", Scope: scope, Window: w, Capability: capability})
+			if err != nil || r.N != applicable || applicable > 0 && r.Parts["golden"] != golden {
+				t.Errorf("%+v, %s: the metric says %v of %v, %v, the list %d of %d", scope, capability, r.Parts["golden"], r.N, err, golden, applicable)
+			}
+		}
 		if got, want := ask("adoption_full_rate"), full/counted; got != want {
 			t.Errorf("%+v: the metric says that %v are on the golden path, the list %v", scope, got, want)
 		}
@@ -519,6 +536,42 @@ func TestPagesCutThroughAnInstant(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Rows that were derived anew many times, and dropped at last, hide none of those behind them.
+func TestPagesReachBehindWhatIsOutOfDate(t *testing.T) {
+	st := storetest.New(t)
+	tell(t, st, metricstest.Small())
+	e := over(t, st)
+	e.Feed()
+	want, _, err := deployments(t, e, metrics.DeploymentFilter{})(metrics.Paging{})
+	if err != nil || want[0] != "a2" {
+		t.Fatal(want, err)
+	}
+	if err := st.Exec(t.Context(), "SYSTEM STOP MERGES attributed_deployments", nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		err := st.Exec(t.Context(), "INSERT INTO attributed_deployments SELECT * REPLACE (revision + {more:UInt64} AS revision, toUInt8({more:UInt64} = 20) AS is_deleted) FROM attributed_deployments FINAL WHERE deployment = 'a2'",
+			store.Params{"more": i + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for p := (metrics.Paging{Limit: 1}); ; {
+		ids, next, err := deployments(t, e, metrics.DeploymentFilter{})(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, ids...)
+		if p.Cursor = next; next == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(want[1:], got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -19,7 +19,7 @@ FROM
     FROM attributed_runs FINAL
     PREWHERE at >= {from:DateTime64(3, 'UTC')} AND at < {to:DateTime64(3, 'UTC')}
     WHERE {runs:Bool} AND environment = {environment:String} AND @scope
-      AND (kind IN ('redeploy', 'rollout') OR kind = 'not_live' AND (service, run) NOT IN (SELECT service, deployment FROM attributed_deployments FINAL WHERE environment = {environment:String} AND kind = 'failed_run'))
+      AND (kind IN ('redeploy', 'rollout') OR kind = 'not_live' AND (service, run) NOT IN (SELECT service, deployment FROM attributed_deployments FINAL PREWHERE deployed_at >= {from:DateTime64(3, 'UTC')} AND deployed_at < {to:DateTime64(3, 'UTC')} WHERE environment = {environment:String} AND kind = 'failed_run'))
 )
 WHERE at <= {as_of:DateTime64(3, 'UTC')}
   AND ({kind:String} = '' OR kind = {kind:String}) AND ({any_outcome:Bool} OR failed = {failed:Bool}) AND @newest
