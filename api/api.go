@@ -1,5 +1,5 @@
 // Package api is the HTTP interface: what people's programs, the terminal and other tools ask. It stands at the end of
-// the data's way: it reads requests, asks the metrics, and writes JSON; facts come in through the handler it is given.
+// the data's way: it reads requests, asks the metrics, and writes JSON or CSV; facts come in through the handler it is given.
 // Every error is answered from one place, as problem+json.
 package api
 
@@ -41,32 +41,16 @@ func New(d Deps) *Server {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
 	for _, r := range s.routes() {
-		s.echo.Add(r.method, r.path, r.handler)
+		s.echo.Add(r.method, r.path, r.handle)
+		if r.method == http.MethodGet {
+			s.echo.Add(http.MethodHead, r.path, r.handle)
+		}
 	}
 	return s
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
-
-type route struct {
-	method, path string
-	handler      echo.HandlerFunc
-}
-
-func (s *Server) routes() []route {
-	return []route{
-		{http.MethodGet, "/healthz", s.health},
-		{http.MethodPost, "/api/v1/events", echo.WrapHandler(s.deps.Events)},
-		{http.MethodGet, "/api/v1/events.schema.json", s.schema},
-		{http.MethodGet, "/api/v1/metrics", s.catalogue},
-		{http.MethodGet, "/api/v1/metrics/:id", s.metric},
-		{http.MethodGet, "/api/v1/metrics/:id/evidence", s.evidence},
-		{http.MethodGet, "/api/v1/doctor", s.doctor},
-		{http.MethodGet, "/api/v1/collectors/:kind/position", s.position},
-		{http.MethodPut, "/api/v1/collectors/:kind/position", s.setPosition},
-	}
-}
 
 // fail is where every error becomes an answer.
 func (s *Server) fail(err error, c echo.Context) {
@@ -103,9 +87,13 @@ func (s *Server) health(c echo.Context) error {
 	if err := s.deps.Store.QueryRow(ctx, "SELECT 1", nil).Scan(&one); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the store does not answer")
 	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK)
+	}
 	return c.JSON(http.StatusOK, Health{Status: "ok", Instance: s.deps.Instance, Version: s.deps.Version})
 }
 
 func (s *Server) schema(c echo.Context) error {
-	return c.Blob(http.StatusOK, "application/schema+json", event.Schema())
+	return write(c, "application/schema+json", event.Schema(), event.Schema())
 }

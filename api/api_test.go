@@ -30,10 +30,14 @@ func server(t *testing.T) http.Handler {
 	return api.New(api.Deps{Engine: e, Store: st, Events: in.Handler(), Log: slog.New(slog.DiscardHandler), Instance: "test", Version: "test"})
 }
 
-func send(t *testing.T, h http.Handler, method, target, body string) *httptest.ResponseRecorder {
+// send sends a request with headers, each a name and a value.
+func send(t *testing.T, h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
 	h.ServeHTTP(w, r)
 	return w
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,17 +19,11 @@ type Catalogue struct {
 }
 
 func (s *Server) catalogue(c echo.Context) error {
-	if err := only(c.QueryParams()); err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, Catalogue{Metrics: s.deps.Engine.Catalogue()})
+	return answer(c, Catalogue{Metrics: s.deps.Engine.Catalogue()})
 }
 
 func (s *Server) metric(c echo.Context) error {
-	if err := only(c.QueryParams(), append(requestNames(), "group_by")...); err != nil {
-		return err
-	}
-	r, err := request(c.Param("id"), c.QueryParams())
+	r, err := request(named(c, "id"), c.QueryParams())
 	if err != nil {
 		return err
 	}
@@ -39,14 +32,11 @@ func (s *Server) metric(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, res)
+	return answer(c, res)
 }
 
 func (s *Server) evidence(c echo.Context) error {
-	if err := only(c.QueryParams(), append(requestNames(), "limit", "offset")...); err != nil {
-		return err
-	}
-	r, err := request(c.Param("id"), c.QueryParams())
+	r, err := request(named(c, "id"), c.QueryParams())
 	if err != nil {
 		return err
 	}
@@ -62,19 +52,19 @@ func (s *Server) evidence(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, ev)
+	if ev.Next > 0 {
+		linkNext(c, "offset", strconv.Itoa(ev.Next))
+	}
+	return answer(c, ev)
 }
 
 func (s *Server) doctor(c echo.Context) error {
-	if err := only(c.QueryParams(), "metric", "service", "team", "environment"); err != nil {
-		return err
-	}
 	scope := metrics.Scope{Service: c.QueryParam("service"), Team: c.QueryParam("team")}
 	report, err := s.deps.Engine.Doctor(c.Request().Context(), c.QueryParam("metric"), scope, c.QueryParam("environment"))
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, report)
+	return answer(c, report)
 }
 
 // requestNames are the parameters of a request for a metric.

@@ -24,9 +24,6 @@ type Position struct {
 }
 
 func (s *Server) position(c echo.Context) error {
-	if err := only(c.QueryParams(), "stream"); err != nil {
-		return err
-	}
 	var rows []struct {
 		Position string `ch:"position"`
 	}
@@ -40,10 +37,10 @@ func (s *Server) position(c echo.Context) error {
 	for _, r := range rows {
 		p.Position = r.Position
 	}
-	return c.JSON(http.StatusOK, p)
+	return answer(c, p)
 }
 
-func owner(c echo.Context) string { return "collector " + c.Param("kind") }
+func owner(c echo.Context) string { return "collector " + named(c, "kind") }
 
 // maxPosition bounds what a collector may remember of a stream.
 const maxPosition = 8 << 20

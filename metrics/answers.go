@@ -245,6 +245,9 @@ func (e *Engine) share(q *question) (Result, error) {
 // stages are the parts of a lead time, in order.
 var stages = [...]string{"coding", "pickup", "review", "wait_to_deploy", "deploy"}
 
+// Stages are the parts of a lead time, in order.
+func Stages() []string { return slices.Clone(stages[:]) }
+
 func (e *Engine) leadTime(q *question) (Result, error) {
 	switch {
 	case q.Stage != "" && !slices.Contains(stages[:], q.Stage):

@@ -9,7 +9,7 @@ type Definition struct {
 	Better     string   `json:"better"` // higher, lower, or "" where neither is better
 	Statistics []string `json:"statistics,omitempty"`
 	GroupBy    []string `json:"group_by,omitempty"` // what answers can be told apart by
-	Doc        string   `json:"doc"`
+	Doc        string   `json:"doc"`                // path of the page that explains it
 
 	answer   func(*Engine, *question) (Result, error)
 	kinds    []string // of deployments
@@ -68,7 +68,7 @@ func catalogue() []Definition {
 		{ID: "error_budget_remaining", Version: "error_budget_remaining.smallest.v1", Title: "Error budget remaining", Unit: unitRatio, Better: "higher", answer: (*Engine).sloMetric, evidence: "slos"},
 	}
 	for i := range list {
-		list[i].Doc = "docs/metrics/" + list[i].ID + ".md"
+		list[i].Doc = "/docs/metrics/" + list[i].ID
 		if e := list[i].evidence; e != "answers" && e != "people" {
 			list[i].GroupBy = []string{GroupByService, GroupByTeam}
 		}

@@ -34,7 +34,7 @@ func TestTheDocumentedConfigurationIsTheDefault(t *testing.T) {
 // Every metric of the catalogue has its page.
 func TestEveryMetricHasItsPage(t *testing.T) {
 	for _, d := range metrics.Definitions() {
-		if _, err := os.Stat("../../" + d.Doc); err != nil {
+		if _, err := os.Stat("../.." + d.Doc + ".md"); err != nil {
 			t.Errorf("%s: %v", d.ID, err)
 		}
 	}
