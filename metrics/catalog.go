@@ -78,3 +78,7 @@ func catalogue() []Definition {
 
 // Definitions lists the metrics.
 func Definitions() []Definition { return catalogue() }
+
+// Evidence names the list of facts that stands behind the metric: changes, deployments, runs, failures, incidents,
+// waiting, services, adoption, slos, people or answers.
+func (d Definition) Evidence() string { return d.evidence }

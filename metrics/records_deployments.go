@@ -50,6 +50,7 @@ type DeploymentFilter struct {
 	Service     string // id or alias
 	Team        string // owned then by this team or one below it
 	Environment string // "" is production
+	ID          string
 	Kind        string // of DeploymentKinds
 	Failed      *bool
 	From, To    time.Time
@@ -83,7 +84,7 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 		return DeploymentList{}, err
 	}
 	v := q.use()
-	v["environment"], v["kind"], v["runs"] = environment(f.Environment), f.Kind, f.IncludeRuns
+	v["environment"], v["id"], v["kind"], v["runs"] = environment(f.Environment), f.ID, f.Kind, f.IncludeRuns
 	v["any_outcome"], v["failed"] = f.Failed == nil, f.Failed != nil && *f.Failed
 	if err := span(v, f.From, f.To); err != nil {
 		return DeploymentList{}, err
@@ -143,6 +144,18 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 		return cursor("deployments", millis(d.DeployedAt), d.Service, d.ID)
 	})
 	return list, listed("Deployments", e.complete(q, environment(f.Environment), list.Deployments))
+}
+
+// Deployment finds a deployment, or a run that is none, of a service in an environment. Errors are fault.NotFound.
+func (e *Engine) Deployment(ctx context.Context, service, id, environment string) (DeploymentRecord, error) {
+	list, err := e.Deployments(ctx, DeploymentFilter{Service: service, ID: id, Environment: environment, IncludeRuns: true}, Paging{Limit: 1})
+	if err != nil {
+		return DeploymentRecord{}, err
+	}
+	if len(list.Deployments) == 0 || id == "" {
+		return DeploymentRecord{}, fault.New(fault.NotFound, "there is no deployment %q of the service %q in this environment", id, service)
+	}
+	return list.Deployments[0], nil
 }
 
 func environment(name string) string {

@@ -155,6 +155,8 @@ func TestRecordsFitTheirFilters(t *testing.T) {
 		{"teams, right below another", teams(t, e, metrics.TeamFilter{Parent: "product"}), "checkout"},
 
 		{"deployments", deployments(t, e, metrics.DeploymentFilter{}), "a2 e1 a1 d5 d4 d3#2 d1 d0"},
+		{"deployments, one", deployments(t, e, metrics.DeploymentFilter{Service: "webshop", ID: "d4"}), "d4"},
+		{"deployments, one that is a run", deployments(t, e, metrics.DeploymentFilter{ID: "d2", IncludeRuns: true}), "d2"},
 		{"deployments, runs too", deployments(t, e, metrics.DeploymentFilter{IncludeRuns: true}), "a2 e1 a1 d5 d4 d3#2 d3 d2 d1us d1 d0"},
 		{"deployments, of a service by alias", deployments(t, e, metrics.DeploymentFilter{Service: "webshop"}), "d5 d4 d3#2 d1 d0"},
 		{"deployments, of a team at the time", deployments(t, e, metrics.DeploymentFilter{Team: "platform"}), "a2 a1 d1 d0"},

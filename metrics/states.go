@@ -56,6 +56,9 @@ func (e *Engine) capabilities(q *question) []string {
 	return e.cfg.Capabilities
 }
 
+// Capabilities are the names of the platform's capabilities, as configured.
+func (e *Engine) Capabilities() []string { return slices.Clone(e.cfg.Capabilities) }
+
 // adoption answers with how services cover capabilities.
 func (e *Engine) adoption(q *question) (Result, error) {
 	p := q.use()

@@ -20,7 +20,7 @@ type Globals struct {
 type commands struct {
 	Globals
 
-	Serve       serveCommand       `cmd:"" help:"Serve the API on a data folder."`
+	Serve       serveCommand       `cmd:"" help:"Serve the pages and the API on a data folder."`
 	Collect     collectCommand     `cmd:"" help:"Collect facts from a system that teams already run."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in a file of events."`
 	Demo        demoCommand        `cmd:"" help:"Load a made-up organisation to look at."`

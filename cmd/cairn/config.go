@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"cairn/dashboards"
 	"cairn/ingest"
 	"cairn/internal/fault"
 	"cairn/internal/store"
@@ -20,10 +21,11 @@ import (
 
 // Config is the configuration file: a section for each part of the program, owned by that part.
 type Config struct {
-	Listen  string         `yaml:"listen"`
-	Store   StoreConfig    `yaml:"store"`
-	Ingest  ingest.Config  `yaml:"ingest"`
-	Metrics metrics.Config `yaml:"metrics"`
+	Listen  string            `yaml:"listen"`
+	Store   StoreConfig       `yaml:"store"`
+	Ingest  ingest.Config     `yaml:"ingest"`
+	Metrics metrics.Config    `yaml:"metrics"`
+	Pages   dashboards.Config `yaml:"pages"`
 }
 
 // StoreConfig says where the data is.
@@ -42,6 +44,7 @@ func DefaultConfig() Config {
 		Store:   StoreConfig{Data: "./data"},
 		Ingest:  ingest.DefaultConfig(),
 		Metrics: metrics.DefaultConfig(),
+		Pages:   dashboards.DefaultConfig(),
 	}
 }
 
@@ -81,6 +84,9 @@ func (g *Globals) load() (Config, error) {
 	}
 	if err := cfg.Metrics.Validate(); err != nil {
 		return cfg, fault.Wrap(fault.Invalid, err, "%s: metrics", path)
+	}
+	if err := cfg.Pages.Validate(); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s: pages", path)
 	}
 	return cfg, nil
 }

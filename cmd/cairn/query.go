@@ -234,7 +234,7 @@ func printEvidence(w io.Writer, ev *metrics.Evidence, offset int) {
 			if !i.Counted {
 				counted = "no: " + i.Reason
 			}
-			fmt.Fprintf(t, "  %s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", i.At.UTC().Format("2006-01-02 15:04"), i.Kind, short(i.ID), i.Service, value, or(i.Rule, "–"), or(short(i.Deployment), "–"), counted)
+			fmt.Fprintf(t, "  %s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", i.At.UTC().Format("2006-01-02 15:04"), i.Kind, words.Short(i.ID), i.Service, value, or(i.Rule, "–"), or(words.Short(i.Deployment), "–"), counted)
 		}
 		t.Flush()
 	}
@@ -246,24 +246,11 @@ func printEvidence(w io.Writer, ev *metrics.Evidence, offset int) {
 		for _, l := range ev.LeftOut {
 			fmt.Fprintf(w, "  %6d  %s", l.N, l.Reason)
 			if len(l.Examples) > 0 {
-				fmt.Fprintf(w, " (such as %s)", short(l.Examples[0]))
+				fmt.Fprintf(w, " (such as %s)", words.Short(l.Examples[0]))
 			}
 			fmt.Fprintln(w)
 		}
 	}
-}
-
-// short cuts a sha to what people compare.
-func short(id string) string {
-	if len(id) != 40 && len(id) != 64 {
-		return id
-	}
-	for _, c := range id {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return id
-		}
-	}
-	return id[:12]
 }
 
 func or(s, other string) string {

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cairn/api"
+	"cairn/dashboards"
+	"cairn/docs"
 	"cairn/ingest"
 	"cairn/internal/fault"
 	"cairn/internal/store"
@@ -70,8 +72,27 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 
 func (p *program) close() error { return p.store.Close() }
 
+// site is all that is served: the API, and the pages everywhere else.
+func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
+	description, err := json.Marshal(api.Document())
+	if err != nil {
+		return nil, err
+	}
+	pages, err := dashboards.New(cfg.Pages, dashboards.Deps{Engine: p.engine, OpenAPI: description, Docs: docs.Files, Now: time.Now, Log: log, Version: version})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/api/", "/healthz", "/openapi.json"} {
+		mux.Handle(path, p.api)
+	}
+	mux.Handle("/", pages)
+	return mux, nil
+}
+
 type serveCommand struct {
 	Listen string `help:"Address to listen on (default: 127.0.0.1:8080)." placeholder:"HOST:PORT"`
+	Title  string `help:"The organisation's name on the pages." placeholder:"NAME"`
 }
 
 // Run serves until ctx ends.
@@ -82,6 +103,9 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 	}
 	if s.Listen != "" {
 		cfg.Listen = s.Listen
+	}
+	if s.Title != "" {
+		cfg.Pages.Title = s.Title
 	}
 	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if g.Verbose {
@@ -100,6 +124,10 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	handler, err := p.site(cfg, log)
+	if err != nil {
+		return err
+	}
 	address := "http://" + listener.Addr().String()
 	if cfg.Store.Address == "" {
 		if err := hang(cfg.Store.Data, doorplate{URL: reachable(listener.Addr()), Instance: p.instance}); err != nil {
@@ -107,7 +135,7 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		}
 		defer os.Remove(doorplatePath(cfg.Store.Data))
 	}
-	server := &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	fmt.Fprintf(w.stdout, "cairn serves %s on %s\n", where(cfg.Store), address)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.engine.Run(ctx, p.wake) })

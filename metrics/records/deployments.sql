@@ -22,6 +22,6 @@ FROM
       AND (kind IN ('redeploy', 'rollout') OR kind = 'not_live' AND (service, run) NOT IN (SELECT service, deployment FROM attributed_deployments FINAL PREWHERE deployed_at >= {from:DateTime64(3, 'UTC')} AND deployed_at < {to:DateTime64(3, 'UTC')} WHERE environment = {environment:String} AND kind = 'failed_run'))
 )
 WHERE at <= {as_of:DateTime64(3, 'UTC')}
-  AND ({kind:String} = '' OR kind = {kind:String}) AND ({any_outcome:Bool} OR failed = {failed:Bool}) AND @newest
+  AND ({id:String} = '' OR id = {id:String}) AND ({kind:String} = '' OR kind = {kind:String}) AND ({any_outcome:Bool} OR failed = {failed:Bool}) AND @newest
 ORDER BY at DESC, service, id
 LIMIT {limit:UInt64}

@@ -131,3 +131,14 @@ func PartUnit(part, unit string) string {
 	}
 	return ""
 }
+
+// Plain writes a name as it stands in answers, such as wait_to_deploy, in words.
+func Plain(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// Short cuts a sha to what people compare; every other id stays whole.
+func Short(id string) string {
+	if len(id) != 40 && len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" {
+		return id
+	}
+	return id[:12]
+}

@@ -1,0 +1,235 @@
+package dashboards
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"cairn/metrics"
+	"cairn/metrics/words"
+)
+
+// organisationPage is what / shows.
+type organisationPage struct {
+	Empty     bool
+	Sentences []string
+	Main      []card
+	Minor     []card
+	Moved     []moved
+	Teams     []teamTile
+}
+
+// teamTile is a team among the others: small, the same three numbers for each.
+type teamTile struct {
+	ID, Name string
+	Services int
+	Rows     []tileRow
+}
+
+// tileRow is one number of a tile.
+type tileRow struct {
+	Title, Value, Exact string
+	Spark               any
+}
+
+// moved is a service whose numbers moved most, and why.
+type moved struct {
+	Service string
+	Text    string
+	Why     string
+	Class   string
+	Link    string
+}
+
+func (p *Pages) organisation(c echo.Context) error {
+	v, err := p.view(c)
+	if err != nil {
+		return err
+	}
+	b := organisationPage{Main: make([]card, 5), Minor: make([]card, 4)}
+	var s story
+	var deployments, leadTimes, failures metrics.Result
+	var teams metrics.TeamList
+	q := p.ask(c.Request().Context())
+	q.card(&b.Main[0], v.long(), metrics.Request{Metric: "time_to_first_deployment_service"})
+	q.card(&b.Main[1], v, metrics.Request{Metric: "deployments_per_week"})
+	q.card(&b.Main[2], v, metrics.Request{Metric: "lead_time"})
+	q.card(&b.Main[3], v, metrics.Request{Metric: "adoption_rate"})
+	q.card(&b.Main[4], v.long(), metrics.Request{Metric: "csat"})
+	q.card(&b.Minor[0], v, metrics.Request{Metric: "change_failure_rate"})
+	q.card(&b.Minor[1], v, metrics.Request{Metric: "failed_deployment_recovery"})
+	q.card(&b.Minor[2], v, metrics.Request{Metric: "deployment_rework_rate"})
+	q.card(&b.Minor[3], v, metrics.Request{Metric: "waiting_changes"})
+	q.story(&s, v, metrics.Scope{})
+	q.answer(&deployments, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
+	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
+	q.answer(&failures, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService})
+	q.do(func(ctx context.Context) (err error) {
+		teams, err = p.deps.Engine.Teams(ctx, metrics.TeamFilter{}, metrics.Paging{Limit: metrics.MaxRecords})
+		return err
+	})
+	if err := q.wait(); err != nil {
+		return err
+	}
+	b.Main[0].Period, b.Main[4].Period = "last 12 months", "last 12 months"
+	b.Sentences = sentences(p.cfg.Title, v, s)
+	b.Teams = tiles(teams.Teams, deployments, leadTimes)
+	if b.Moved, err = p.whatMoved(c.Request().Context(), v, failures); err != nil {
+		return err
+	}
+	b.Empty = len(teams.Teams) == 0 && hasFlag(s.Deployments, metrics.FlagNotDeployed)
+	return p.show(c, "organisation", page{Title: p.cfg.Title, Nav: "organisation", View: v, AsOf: s.Deployments.AsOf, Body: b})
+}
+
+// story asks for what the opening sentences are made of.
+func (q *questions) story(s *story, v view, scope metrics.Scope) {
+	q.answer(&s.Deployments, v, metrics.Request{Metric: "deployment_count", Scope: scope})
+	q.answer(&s.LeadTime, v, metrics.Request{Metric: "lead_time", Scope: scope, Bucket: v.Bucket})
+	q.answer(&s.Failures, v, metrics.Request{Metric: "change_failure_rate", Scope: scope, Bucket: v.Bucket})
+	q.answer(&s.Recovery, v, metrics.Request{Metric: "failed_deployment_recovery", Scope: scope, Bucket: v.Bucket})
+	q.answer(&s.Waiting, v, metrics.Request{Metric: "waiting_changes", Scope: scope, Bucket: v.Bucket})
+}
+
+// tiles are the teams that own something, by name, each with its numbers.
+func tiles(teams []metrics.TeamRecord, deployments, leadTimes metrics.Result) []teamTile {
+	var list []teamTile
+	for _, t := range teams {
+		if t.RetiredAt != nil {
+			continue
+		}
+		tile := teamTile{ID: t.ID, Name: cmp.Or(t.Name, t.ID), Services: services(teams, t)}
+		for _, row := range []struct {
+			title  string
+			metric string
+			of     metrics.Result
+		}{{"Shipped a week", "Deployment frequency", deployments}, {"Lead time", "Lead time for changes", leadTimes}} {
+			g, ok := groupOf(row.of.Groups, t.ID)
+			if !ok {
+				continue
+			}
+			r := tileRow{Title: row.title, Value: words.Value(g.Value, row.of.Unit), Spark: drawSpark(t.ID+": "+row.metric, row.of.Unit, g.Series)}
+			tile.Rows = append(tile.Rows, r)
+		}
+		list = append(list, tile)
+	}
+	slices.SortFunc(list, func(a, b teamTile) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// services is how many services a team and those below it own now.
+func services(teams []metrics.TeamRecord, of metrics.TeamRecord) int {
+	owned, reached := map[string]bool{}, map[string]bool{}
+	var add func(t metrics.TeamRecord)
+	add = func(t metrics.TeamRecord) {
+		if reached[t.ID] {
+			return
+		}
+		reached[t.ID] = true
+		for _, s := range t.Services {
+			owned[s] = true
+		}
+		for _, below := range teams {
+			if below.Parent == t.ID {
+				add(below)
+			}
+		}
+	}
+	add(of)
+	return len(owned)
+}
+
+func groupOf(groups []metrics.Group, key string) (metrics.Group, bool) {
+	i := slices.IndexFunc(groups, func(g metrics.Group) bool { return g.Key == key })
+	if i < 0 {
+		return metrics.Group{}, false
+	}
+	return groups[i], true
+}
+
+// mostMoved is how many services "what moved most" names.
+const mostMoved = 3
+
+// whatMoved finds the services whose lead time moved most against the window before, among those where it stands out of
+// the noise, and the stage that moved with it.
+func (p *Pages) whatMoved(ctx context.Context, v view, byService metrics.Result) ([]moved, error) {
+	def := p.definition("lead_time")
+	type movement struct {
+		group metrics.Group
+		by    float64 // logarithm of the factor
+	}
+	var all []movement
+	for _, g := range byService.Groups {
+		res := metrics.Result{Value: g.Value, N: g.N, Interval: g.Interval, Flags: g.Flags, Previous: g.Previous}
+		now, ok := g.Value.(float64)
+		if !ok || g.Previous == nil || hasFlag(res, metrics.FlagLowN) || tooFew(def, g.Previous.N) {
+			continue
+		}
+		before, ok := g.Previous.Value.(float64)
+		if !ok || now <= 0 || before <= 0 || !standsOut(def, res, now, before) {
+			continue
+		}
+		all = append(all, movement{g, math.Log(now / before)})
+	}
+	slices.SortFunc(all, func(a, b movement) int {
+		return cmp.Or(-cmp.Compare(math.Abs(a.by), math.Abs(b.by)), cmp.Compare(a.group.Key, b.group.Key))
+	})
+	all = all[:min(len(all), mostMoved)]
+	list := make([]moved, len(all))
+	q := p.ask(ctx)
+	stages := make([][]metrics.Result, len(all))
+	for i, m := range all {
+		stages[i] = make([]metrics.Result, len(metrics.Stages()))
+		for j, stage := range metrics.Stages() {
+			q.answer(&stages[i][j], v, metrics.Request{Metric: "lead_time", Stage: stage, Scope: metrics.Scope{Service: m.group.Key}})
+		}
+	}
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	for i, m := range all {
+		now, before := m.group.Value.(float64), m.group.Previous.Value.(float64)
+		list[i] = moved{
+			Service: m.group.Key, Class: "better", Link: v.Link(place("metrics", "lead_time"), "service", m.group.Key),
+			Text: "lead time " + words.Value(before, def.Unit) + " → " + words.Value(now, def.Unit), Why: moveOfStage(stages[i], m.by > 0),
+		}
+		if m.by > 0 {
+			list[i].Class = "worse"
+		}
+	}
+	return list, nil
+}
+
+// moveOfStage names the stage of the lead time whose median moved most in the given direction.
+func moveOfStage(stages []metrics.Result, up bool) string {
+	best, most := "", 0.0
+	for i, res := range stages {
+		now, ok := res.Value.(float64)
+		if !ok || res.Previous == nil {
+			continue
+		}
+		before, ok := res.Previous.Value.(float64)
+		if d := now - before; ok && (d > 0) == up && math.Abs(d) > most {
+			most = math.Abs(d)
+			best = "mostly " + stageWords(metrics.Stages()[i]) + ": " + words.Value(before, "hours") + " → " + words.Value(now, "hours")
+		}
+	}
+	return best
+}
+
+// stageWords name a stage of the lead time.
+func stageWords(stage string) string {
+	switch stage {
+	case "coding":
+		return "coding"
+	case "pickup":
+		return "waiting for a first review"
+	case "review":
+		return "review"
+	case "wait_to_deploy":
+		return "waiting to be deployed"
+	}
+	return "the deployment itself"
+}

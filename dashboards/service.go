@@ -1,0 +1,135 @@
+package dashboards
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"cairn/metrics"
+)
+
+// servicePage is what /services/{id} shows.
+type servicePage struct {
+	Service      metrics.ServiceRecord
+	Name         string
+	Sentences    []string
+	Cards        []card
+	Minor        []card
+	Timeline     chart
+	Stages       stageBar
+	Capabilities []capability
+	Deployments  []metrics.DeploymentRecord
+	More         string // where the older deployments are
+	Newest       string // where the list begins; "" when this is its beginning
+	Waiting      []metrics.ChangeRecord
+	Incidents    []metrics.IncidentRecord
+	Ownership    []metrics.OwnershipSpan
+}
+
+// listed is how many deployments a page lists at a time.
+const listed = 50
+
+func (p *Pages) service(c echo.Context) error {
+	v, err := p.view(c, "cursor")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	service, err := p.deps.Engine.Service(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	scope := metrics.Scope{Service: service.ID}
+	b := servicePage{Service: service, Name: cmp.Or(service.Name, service.ID), Cards: make([]card, 5), Minor: make([]card, 3)}
+	var s story
+	var deployments, page metrics.DeploymentList
+	var incidents metrics.IncidentList
+	var waiting metrics.ChangeList
+	var adoption metrics.Evidence
+	q := p.ask(ctx)
+	q.card(&b.Cards[0], v, metrics.Request{Metric: "deployments_per_week", Scope: scope})
+	q.card(&b.Cards[1], v, metrics.Request{Metric: "lead_time", Scope: scope})
+	q.card(&b.Cards[2], v, metrics.Request{Metric: "change_failure_rate", Scope: scope})
+	q.card(&b.Cards[3], v, metrics.Request{Metric: "failed_deployment_recovery", Scope: scope})
+	q.card(&b.Cards[4], v, metrics.Request{Metric: "waiting_changes", Scope: scope})
+	q.card(&b.Minor[0], v, metrics.Request{Metric: "deployment_rework_rate", Scope: scope})
+	q.card(&b.Minor[1], v, metrics.Request{Metric: "deployment_gap", Scope: scope})
+	q.card(&b.Minor[2], v, metrics.Request{Metric: "error_budget_remaining", Scope: scope})
+	q.story(&s, v, scope)
+	stages := q.stages(v, scope)
+	q.do(func(ctx context.Context) (err error) {
+		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: service.ID, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		return err
+	})
+	q.do(func(ctx context.Context) (err error) {
+		page, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: service.ID, Environment: v.Environment, To: v.Window.To, IncludeRuns: true}, metrics.Paging{Limit: listed, Cursor: c.QueryParam("cursor")})
+		return err
+	})
+	q.do(func(ctx context.Context) (err error) {
+		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Service: service.ID, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		return err
+	})
+	q.do(func(ctx context.Context) (err error) {
+		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: service.ID, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
+		return err
+	})
+	q.do(func(ctx context.Context) (err error) {
+		adoption, err = p.deps.Engine.Explain(ctx, metrics.Request{Metric: "adoption_rate", Scope: scope, Window: v.Window, NoPrevious: true}, metrics.Page{Limit: 100})
+		return err
+	})
+	q.do(func(ctx context.Context) (err error) {
+		b.Ownership, err = p.deps.Engine.ServiceOwnership(ctx, service.ID)
+		return err
+	})
+	if err := q.wait(); err != nil {
+		return err
+	}
+	b.Sentences = sentences(b.Name, v, s)
+	b.Stages = stages.bar()
+	b.Deployments, b.Incidents, b.Waiting = page.Deployments, incidents.Incidents, waiting.Changes
+	self := place("services", service.ID)
+	if page.Next != "" {
+		b.More = v.Link(self, "cursor", page.Next) + "#deployments"
+	}
+	if c.QueryParam("cursor") != "" {
+		b.Newest = v.Link(self) + "#deployments"
+	}
+	b.Capabilities = covered(p.deps.Engine.Capabilities(), service, adoption.Items)
+	var marks []mark
+	if marks, err = p.ownershipMarks(ctx, v, []metrics.ServiceRecord{service}); err != nil {
+		return err
+	}
+	b.Timeline = timeline("timeline", v, []string{service.ID}, occurrences(v, deployments.Deployments, incidents.Incidents), marks)
+	b.Timeline.Low = true
+	return p.show(c, "service", pageOf(b.Name, v, s, b))
+}
+
+// covered says of each capability how a service covers it and what says so.
+func covered(capabilities []string, service metrics.ServiceRecord, evidence []metrics.Item) []capability {
+	var list []capability
+	for _, name := range capabilities {
+		state := service.Capabilities[name]
+		if state == "" {
+			continue
+		}
+		c := capability{Name: name, State: state}
+		for _, item := range evidence {
+			if item.Details["capability"] == name {
+				c.Why = cmp.Or(item.Details["exemption_reason"], item.Details["evidence"])
+			}
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func pageOf(title string, v view, s story, body any) page {
+	return page{Title: title, Nav: "services", View: v, AsOf: s.Deployments.AsOf, Body: body}
+}
+
+// deploymentPlace is the path of the page about a deployment.
+func deploymentPlace(d metrics.DeploymentRecord) string {
+	return "/deployments/" + url.PathEscape(d.Service) + "/" + url.PathEscape(d.ID)
+}
