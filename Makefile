@@ -40,6 +40,16 @@ build: engine ## bin/cairn
 run: build ## build and serve on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
 	bin/cairn serve --data '$(DATA)' --listen '$(LISTEN)'
 
+.PHONY: demo
+demo: build ## a made-up organisation in a throw-away folder, served on LISTEN
+	@data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && trap : INT TERM && \
+	bin/cairn demo --data "$$data" && \
+	echo && bin/cairn serve --data "$$data" --listen '$(LISTEN)' --title Linden
+
+.PHONY: pictures
+pictures: engine ## renew the pictures of the documentation (needs Chromium)
+	CAIRN_TEST_PICTURES='$(CURDIR)/docs/images' go test -count=1 -run TestPicturesOfTheDocumentation ./cmd/cairn
+
 .PHONY: fmt
 fmt: ## format the Go files
 	gofmt -w $(GOFILES)
