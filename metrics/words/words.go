@@ -45,11 +45,11 @@ func Value(v any, unit string) string {
 
 // Duration writes hours as minutes, hours or days.
 func Duration(hours float64) string {
-	switch abs := math.Abs(hours); {
-	case abs < 1:
+	switch abs := math.Abs(hours); { // what would be written as 60 min or 48 h is 1 h and 2 d
+	case abs < 59.95/60:
 		return Significant(60*hours, 3) + " min"
-	case abs < 48:
-		return Significant(hours, 3) + " h"
+	case abs < 47.95:
+		return Significant(math.Copysign(max(abs, 1), hours), 3) + " h"
 	default:
 		return Significant(hours/24, 3) + " d"
 	}
@@ -65,7 +65,8 @@ func Significant(v float64, digits int) string {
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
-	return text
+	whole, _, _ := strings.Cut(text, ".")
+	return separated(whole) + text[len(whole):]
 }
 
 // Size writes a sample size.
@@ -83,11 +84,12 @@ func Size(n any) string {
 
 // Grouped writes a number with separated thousands.
 func Grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	start := 0
-	if n < 0 {
-		start = 1
-	}
+	return separated(strconv.FormatInt(n, 10))
+}
+
+// separated puts a comma before every three digits of a whole number but the first ones.
+func separated(digits string) string {
+	start := len(digits) - len(strings.TrimPrefix(digits, "-"))
 	for i := len(digits) - 3; i > start; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
