@@ -63,14 +63,16 @@ func readView(p url.Values, zone string, now time.Time) (view, error) {
 		return v, err
 	}
 	from, to := p.Get("from"), p.Get("to")
+	year, month, date := now.In(location).Date()
+	today := time.Date(year, month, date, 0, 0, 0, 0, time.UTC) // a date: clocks of the zone that change do not matter
 	if from == "" && to == "" {
-		return v.roll(p.Get("last"), now.In(location))
+		return v.roll(p.Get("last"), today)
 	}
 	if p.Get("last") != "" {
 		return v, fault.New(fault.Invalid, "last is %q: a window is given by last or by from and to, not by both", p.Get("last"))
 	}
 	if to == "" {
-		to = now.In(location).AddDate(0, 0, 1).Format(time.DateOnly)
+		to = today.AddDate(0, 0, 1).Format(time.DateOnly)
 	}
 	if from == "" {
 		return v, fault.New(fault.Invalid, "from is missing: expected a date such as 2026-01-31 with to = %s", to)
@@ -203,7 +205,11 @@ func (v view) To() string { return day(v.Window.JSON().To) }
 func (v view) long() view {
 	v.Window.From = v.Window.To.In(v.Window.Zone).AddDate(-1, 0, 0)
 	v.Bucket, v.Last = metrics.Quarter, ""
+	tz := v.given.Get("tz")
 	v.given = v.fixed()
+	if tz != "" {
+		v.given.Set("tz", tz) // UTC, too, where pages have another zone of their own
+	}
 	return v
 }
 
