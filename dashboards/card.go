@@ -178,6 +178,9 @@ func notReached(def metrics.Definition, res metrics.Result) string {
 		open, _ = sample(res.Parts["censored"])
 		what = words.Counted(open, "service") + " not deployed yet"
 	}
+	if def.ID == "time_to_first_deployment_developer" {
+		what = words.Counted(open, "newcomer") + " not there yet"
+	}
 	if def.ID == "time_to_restore" {
 		what = words.Counted(open, "incident") + " still open"
 	}
