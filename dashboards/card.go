@@ -267,6 +267,9 @@ func difference(d float64, unit string) string {
 	case "deployments/week", "days/week":
 		size += " a week"
 		less = "fewer"
+	case "points -100..100":
+		size += " points"
+		more, less = "higher", "lower"
 	}
 	if d < 0 {
 		return size + " " + less
