@@ -78,6 +78,9 @@ func newCard(v view, def metrics.Definition, res metrics.Result) card {
 	case hasFlag(res, metrics.FlagNotReached):
 		c.Missing = notReached(def, res)
 		return c
+	case res.Value != nil: // a list of values
+		c.Missing = "Not one number but several: the answer from the API has them"
+		return c
 	default:
 		c.Missing, c.Why = missing(def, res), v.Link("/doctor", append(scopeParams(res.Scope), "metric", def.ID)...)
 		return c
