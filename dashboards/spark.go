@@ -50,7 +50,7 @@ func drawSpark(title, unit string, series []metrics.Point) template.HTML {
 		if !ok {
 			continue
 		}
-		before := i > 0 && has(series[i-1])
+		before := i > 0 && has(series[i-1]) && !series[i-1].Partial
 		after := i+1 < len(series) && has(series[i+1]) && !series[i+1].Partial
 		switch {
 		case p.Partial:
