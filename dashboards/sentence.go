@@ -54,6 +54,8 @@ func shipped(name string, v view, res metrics.Result) string {
 		text += fmt.Sprintf(", %s more than before", words.Grouped(d))
 	case d < 0:
 		text += fmt.Sprintf(", %s fewer than before", words.Grouped(-d))
+	case n == 0:
+		text += ", as before"
 	default:
 		text += ", as often as before"
 	}
