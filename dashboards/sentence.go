@@ -117,7 +117,7 @@ func failing(rate, recovery metrics.Result) string {
 		}
 		text := fmt.Sprintf("%s %s still open", words.Counted(open, "failure"), is)
 		if oldest, ok := recovery.Parts["oldest_unresolved"].(float64); ok {
-			text += fmt.Sprintf(", the oldest for %s", words.Duration(oldest))
+			text += lasting(open, oldest)
 		}
 		parts = append(parts, text)
 	}
@@ -138,9 +138,17 @@ func waiting(res metrics.Result) string {
 	}
 	text := fmt.Sprintf("%s %s merged and not live", words.Counted(int64(n), "change"), verb)
 	if oldest, ok := res.Parts["oldest_age"].(float64); ok {
-		text += fmt.Sprintf(", the oldest for %s", words.Duration(oldest))
+		text += lasting(int64(n), oldest)
 	}
 	return text + "."
+}
+
+// lasting says how long the oldest of so many has lasted.
+func lasting(n int64, oldest float64) string {
+	if n == 1 {
+		return ", for " + words.Duration(oldest)
+	}
+	return ", the oldest for " + words.Duration(oldest)
 }
 
 func upper(s string) string {
