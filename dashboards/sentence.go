@@ -153,5 +153,8 @@ func lasting(n int64, oldest float64) string {
 
 func upper(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return ""
+	}
 	return string(unicode.ToUpper(r)) + s[size:]
 }
