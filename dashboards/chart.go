@@ -60,7 +60,7 @@ func seriesChart(id string, def metrics.Definition, res metrics.Result, marks []
 
 // mark is something that happened in a bucket, drawn as a line across.
 type mark struct {
-	Label string // of the bucket
+	Label any // of the bucket: its name, or its place from 0 where names can be alike
 	Name  string
 }
 
@@ -305,7 +305,7 @@ func distribution(id string, def metrics.Definition, values []float64, quantiles
 	var marks []mark
 	for _, name := range []string{metrics.StatisticP50, metrics.StatisticP75, metrics.StatisticP90} {
 		if v, ok := quantiles[name]; ok {
-			marks = append(marks, mark{Label: labels[class(edges, v)], Name: name})
+			marks = append(marks, mark{Label: class(edges, v), Name: name})
 		}
 	}
 	bar.SetXAxis(labels).AddSeries("n", data, append(markLines(marks), charts.WithBarChartOpts(opts.BarChart{BarCategoryGap: "8%"}))...)
