@@ -166,6 +166,9 @@ func logarithmic(def metrics.Definition, res metrics.Result) bool {
 				least, most = min(least, f), max(most, f)
 			}
 		}
+		if p.Interval != nil && p.Interval[0] <= 0 {
+			return false
+		}
 	}
 	return wide(def, least, most)
 }
