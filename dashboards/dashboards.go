@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -82,7 +83,7 @@ func New(cfg Config, d Deps) (*Pages, error) {
 	}
 	p.echo.HideBanner, p.echo.HidePort = true, true
 	p.echo.HTTPErrorHandler = p.fail
-	p.echo.Use(protect)
+	p.echo.Use(protect, unescape)
 	for _, r := range p.routes() {
 		p.echo.GET(r.path, r.handler)
 		p.echo.HEAD(r.path, r.handler)
@@ -124,6 +125,26 @@ func protect(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		return next(c)
+	}
+}
+
+// unescape gives handlers the ids of an address as they are: where a slash of an id is escaped, the parts of the path
+// come as they were written.
+func unescape(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().URL.RawPath == "" {
+			return next(c)
+		}
+		var values []string
+		for _, written := range c.ParamValues() {
+			value, err := url.PathUnescape(written)
+			if err != nil {
+				return fault.New(fault.NotFound, "there is no page %s", c.Request().URL.Path)
+			}
+			values = append(values, value)
+		}
+		c.SetParamValues(values...)
 		return next(c)
 	}
 }
