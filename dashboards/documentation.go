@@ -138,6 +138,9 @@ func (p *Pages) docsIndex(c echo.Context) error { return p.document(c, ".") }
 
 func (p *Pages) docsPage(c echo.Context) error {
 	name := strings.TrimSuffix(c.Param("*"), "/")
+	if name == "" {
+		return p.docsIndex(c)
+	}
 	if address, ok := strings.CutSuffix(name, ".md"); ok {
 		return c.Redirect(http.StatusMovedPermanently, "/docs/"+address)
 	}
