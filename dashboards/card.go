@@ -67,6 +67,10 @@ func newCard(v view, def metrics.Definition, res metrics.Result) card {
 	}
 	value, ok := res.Value.(float64)
 	switch {
+	case ok && hasFlag(res, metrics.FlagNotDeployed): // a 0 that says nothing
+		c.Missing, c.Exact = missing(def, res), fmt.Sprintf("%v %s", value, def.Unit)
+		c.Why = v.Link("/doctor", append(scopeParams(res.Scope), "metric", def.ID)...)
+		return c
 	case ok:
 		c.Value, c.Exact = words.Value(value, def.Unit), fmt.Sprintf("%v %s", value, def.Unit)
 		if c.Statistic == "" {
