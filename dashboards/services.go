@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"cairn/internal/fault"
 	"cairn/metrics"
 )
 
@@ -42,6 +43,11 @@ func (p *Pages) services(c echo.Context) error {
 	v, err := p.view(c, "q", "owner", "lifecycle", "tier", "golden_path", "retired", "cursor", "part")
 	if err != nil {
 		return err
+	}
+	for name, only := range map[string]string{"retired": "true", "part": "results"} {
+		if text := c.QueryParam(name); text != "" && text != only {
+			return fault.New(fault.Invalid, "%s is %q: expected %s, or nothing", name, text, only)
+		}
 	}
 	f := metrics.ServiceFilter{
 		Search: c.QueryParam("q"), Team: c.QueryParam("owner"), Lifecycle: c.QueryParam("lifecycle"), Tier: c.QueryParam("tier"),
