@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -122,7 +123,8 @@ func sentenceOf(source []byte) string {
 
 // plain takes the marks out of a paragraph.
 func plain(markdown string) string {
-	return strings.NewReplacer("**", "", "`", "", "*", "").Replace(markdown)
+	text := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(markdown, "$1")
+	return strings.NewReplacer("**", "", "`", "", "*", "").Replace(text)
 }
 
 // sentence says what a metric is.
