@@ -84,6 +84,9 @@ func (r relink) Transform(doc *ast.Document, reader text.Reader, _ parser.Contex
 			link.Destination = []byte("/api/v1/" + path.Base(to))
 		default:
 			address := "/docs/" + addressOf(path.Join(r.folder, to))
+			if address == "/docs/api" {
+				address += ".md"
+			}
 			if anchor != "" {
 				address += "#" + anchor
 			}
@@ -143,8 +146,11 @@ func (p *Pages) docsPage(c echo.Context) error {
 	if name == "" {
 		return p.docsIndex(c)
 	}
-	if address, ok := strings.CutSuffix(name, ".md"); ok {
-		return c.Redirect(http.StatusMovedPermanently, "/docs/"+address)
+	if name == "api.md" { // at /docs/api stands what the API says of itself
+		return p.document(c, "api")
+	}
+	if strings.HasSuffix(name, ".md") {
+		return c.Redirect(http.StatusMovedPermanently, strings.TrimSuffix("/docs/"+addressOf(name), "/."))
 	}
 	return p.document(c, name)
 }
