@@ -206,8 +206,12 @@ func compare(def metrics.Definition, res metrics.Result) change {
 		return change{Text: "nothing to compare with before"}
 	}
 	now := res.Value.(float64)
-	if tooFew(def, res.N) || tooFew(def, res.Previous.N) {
-		return change{Text: "before: " + words.Value(before, def.Unit) + " (n = " + words.Size(res.Previous.N) + ")"}
+	if hasFlag(res, metrics.FlagLowN) || tooFew(def, res.N) || tooFew(def, res.Previous.N) {
+		text := "before: " + words.Value(before, def.Unit)
+		if sampled(def) {
+			text += " (n = " + words.Size(res.Previous.N) + ")"
+		}
+		return change{Text: text}
 	}
 	if words.Value(now, def.Unit) == words.Value(before, def.Unit) {
 		return change{Text: "as before", Class: "same"}
