@@ -89,6 +89,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/v1/metrics/lead_time?bucket=moon", "", 400, "moon"},
 		{"GET", "/api/v1/metrics/lead_time?statistic=mean", "", 400, "mean"},
 		{"GET", "/api/v1/metrics/deployment_count?statistic=p50", "", 400, "no statistics"},
+		{"GET", "/api/v1/metrics/adoption_rate?target=eu", "", 400, "target"},
 		{"GET", "/api/v1/metrics/lead_time?stage=lunch", "", 400, "lunch"},
 		{"GET", "/api/v1/metrics/lead_time?as_of=2026-01-31", "", 400, "2026-01-31T14:30:00Z"},
 		{"GET", "/api/v1/metrics/lead_time?as_of=2999-01-01T00:00:00Z", "", 400, "2999-01-01T00:00:00Z"},

@@ -70,7 +70,7 @@ func (s *Server) doctor(c echo.Context) error {
 // requestNames are the parameters of a request for a metric.
 func requestNames() []string {
 	return []string{
-		"service", "team", "environment", "from", "to", "bucket", "tz", "statistic", "stage", "capability", "survey", "question",
+		"service", "team", "environment", "target", "from", "to", "bucket", "tz", "statistic", "stage", "capability", "survey", "question",
 		"include_bots", "compare", "as_of",
 	}
 }
@@ -94,7 +94,7 @@ const defaultWindow = 28
 // request reads what is asked of a metric. Without from and to it is the last four weeks, today (or the day of as_of) included.
 func request(id string, p url.Values) (metrics.Request, error) {
 	r := metrics.Request{
-		Metric: id, Scope: metrics.Scope{Service: p.Get("service"), Team: p.Get("team")}, Environment: p.Get("environment"),
+		Metric: id, Scope: metrics.Scope{Service: p.Get("service"), Team: p.Get("team")}, Environment: p.Get("environment"), Target: p.Get("target"),
 		Statistic: p.Get("statistic"), Stage: p.Get("stage"), Capability: p.Get("capability"), Survey: p.Get("survey"), Question: p.Get("question"),
 	}
 	zone, err := metrics.ParseZone(p.Get("tz"))

@@ -52,6 +52,7 @@ func parameters() map[string]Parameter {
 		"team":           text("Whose numbers or records: a team with the teams below it, for what they owned at the time.", "checkout"),
 		"team:owner":     text("Owned now by this team or one below it.", "checkout"),
 		"environment":    {Description: "The environment; production is every environment of that tier.", Schema: Schema{"type": "string", "default": metrics.Environment}, Example: "staging"},
+		"target":         text("Of metrics of deployments and changes: only deployments that reached this region, cluster or customer, this one environment of the tier, or the two with a slash between them; and what they shipped.", "eu-west"),
 		"from":           text("Beginning of the window, included: a local date, a local time, or an instant with a zone. Without it four weeks before its end.", "2026-01-01"),
 		"to":             text("End of the window, excluded; written as from. Without it the end of today.", "2026-02-01"),
 		"from:list":      text("Not before: a local date, a local time, or an instant with a zone.", "2026-01-01"),

@@ -82,3 +82,12 @@ func Definitions() []Definition { return catalogue() }
 // Evidence names the list of facts that stands behind the metric: changes, deployments, runs, failures, incidents,
 // waiting, services, adoption, slos, people or answers.
 func (d Definition) Evidence() string { return d.evidence }
+
+// targeted says whether the metric can be asked for one target of the deployments.
+func (d Definition) targeted() bool {
+	switch d.evidence {
+	case "deployments", "runs", "failures", "changes":
+		return true
+	}
+	return false
+}

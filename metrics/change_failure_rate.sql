@@ -5,5 +5,5 @@ SELECT @whose AS whose, @buckets AS bucket, countIf(failed) / count() AS value, 
        countIf(failed AND failed_rule NOT IN ('incident', 'verdict', 'remediated')) AS failed_inferred,
        countIf(at > {as_of:DateTime64(3, 'UTC')} - INTERVAL 72 HOUR) AS provisional
 FROM attributed_deployments FINAL
-WHERE environment = {environment:String} AND @scope AND kind IN ('change', 'failed_run') AND @windows
+WHERE environment = {environment:String} AND @scope AND @reached AND kind IN ('change', 'failed_run') AND @windows
 GROUP BY whose, bucket

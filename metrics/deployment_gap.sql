@@ -7,7 +7,7 @@ FROM
     (
         SELECT @whose AS whose, deployed_at AS at, service, deployment
         FROM attributed_deployments FINAL
-        WHERE environment = {environment:String} AND @scope AND kind = 'change' AND at <= {as_of:DateTime64(3, 'UTC')}
+        WHERE environment = {environment:String} AND @scope AND @reached AND kind = 'change' AND at <= {as_of:DateTime64(3, 'UTC')}
     )
 )
 WHERE gap_ms IS NOT NULL AND @windows

@@ -4,5 +4,5 @@ SELECT @whose AS whose, @buckets AS bucket, countIf(rework) / count() AS value, 
        countIf(rework_rule = 'rollback') AS rollbacks, countIf(rework_rule = 'hotfix') AS hotfixes, countIf(rework_rule = 'revert') AS reverts,
        countIf(rework_rule = 'remediates') AS remediations
 FROM attributed_deployments FINAL
-WHERE environment = {environment:String} AND @scope AND kind IN ('change', 'rollback', 're_release') AND @windows
+WHERE environment = {environment:String} AND @scope AND @reached AND kind IN ('change', 'rollback', 're_release') AND @windows
 GROUP BY whose, bucket

@@ -277,6 +277,9 @@ func (e *Engine) check(r Request) (Definition, Request, error) {
 		}
 		return def, r, fault.New(fault.Invalid, "statistic is %q: %s has %s", r.Statistic, def.ID, strings.Join(def.Statistics, ", "))
 	}
+	if r.Target != "" && !def.targeted() {
+		return def, r, fault.New(fault.Invalid, "%s has no target: it is about no deployments; %q was asked for", def.ID, r.Target)
+	}
 	if err := groupable(def, r.GroupBy); err != nil {
 		return def, r, err
 	}
@@ -389,7 +392,7 @@ func (e *Engine) params(q *question) store.Params {
 		before = q.Window.Previous().From
 	}
 	return store.Params{
-		"environment": q.Environment, "any_service": q.services == nil, "services": services,
+		"environment": q.Environment, "target": q.Target, "any_service": q.services == nil, "services": services,
 		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
 		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stage": q.Stage,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
@@ -407,7 +410,7 @@ func since(t time.Time) time.Time {
 // frame fills in what every answer says about itself.
 func (e *Engine) frame(q *question, r *Result) {
 	r.Metric, r.Definition, r.Unit = q.def.ID, q.def.Version, q.def.Unit
-	r.Statistic, r.Scope, r.Window, r.AsOf = q.Statistic, q.Scope, q.Window.JSON(), q.AsOf
+	r.Statistic, r.Scope, r.Target, r.Window, r.AsOf = q.Statistic, q.Scope, q.Target, q.Window.JSON(), q.AsOf
 	if r.Bucket = q.Bucket; q.Bucket == Whole {
 		r.Series = []Point{}
 	}

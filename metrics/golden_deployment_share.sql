@@ -2,5 +2,5 @@
 WITH deployed_at AS at
 SELECT @whose AS whose, @buckets AS bucket, countIf(way = 'golden_path') / count() AS value, count() AS n, countIf(way = 'golden_path') AS golden
 FROM attributed_deployments FINAL
-WHERE environment = {environment:String} AND @scope AND kind = 'change' AND @windows
+WHERE environment = {environment:String} AND @scope AND @reached AND kind = 'change' AND @windows
 GROUP BY whose, bucket

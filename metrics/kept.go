@@ -29,7 +29,7 @@ type kept struct {
 
 // requestKey is a request as a key: equal for requests with the same answer.
 type requestKey struct {
-	metric, statistic, stage, environment, capability, survey, question, groupBy string
+	metric, target, statistic, stage, environment, capability, survey, question, groupBy string
 
 	scope        Scope
 	from, to     time.Time
@@ -42,7 +42,7 @@ type requestKey struct {
 
 func (e *Engine) key(r Request) requestKey {
 	return requestKey{
-		metric: r.Metric, statistic: r.Statistic, stage: r.Stage, environment: r.Environment, capability: r.Capability, survey: r.Survey,
+		metric: r.Metric, target: r.Target, statistic: r.Statistic, stage: r.Stage, environment: r.Environment, capability: r.Capability, survey: r.Survey,
 		question: r.Question, groupBy: r.GroupBy, scope: r.Scope, from: instant(r.Window.From), to: instant(r.Window.To), zone: r.Window.Zone.String(),
 		bounds: r.Window.From.Location().String(), bucket: r.Bucket, asOf: r.AsOf, bots: e.bots(r), noPrevious: r.NoPrevious,
 	}

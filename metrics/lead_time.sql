@@ -22,6 +22,6 @@ FROM
 (
     WITH deployed_at AS at SELECT @whose AS whose, @buckets AS bucket, lead_ms, bot, excluded, excluded = '' AND (NOT bot OR {include_bots:Bool}) AS sample
     FROM attributed_changes FINAL
-    WHERE environment = {environment:String} AND @scope AND @windows
+    WHERE environment = {environment:String} AND @scope AND @shipped AND @windows
 )
 GROUP BY whose, bucket

@@ -8,7 +8,7 @@ FROM
     (
         WITH deployed_at AS at SELECT @whose AS whose, @buckets AS bucket, multiIf({stage:String} = 'coding', coding_ms, {stage:String} = 'pickup', pickup_ms, {stage:String} = 'review', review_ms, {stage:String} = 'wait_to_deploy', wait_ms, deploy_ms) AS stage_ms
         FROM attributed_changes FINAL
-        WHERE environment = {environment:String} AND @scope AND @windows AND excluded = '' AND (NOT bot OR {include_bots:Bool})
+        WHERE environment = {environment:String} AND @scope AND @shipped AND @windows AND excluded = '' AND (NOT bot OR {include_bots:Bool})
     )
     WHERE stage_ms IS NOT NULL
     GROUP BY whose, bucket

@@ -16,6 +16,7 @@ type Request struct {
 	Window      Window
 	Bucket      Bucket
 	Environment string    // "" is production
+	Target      string    // metrics of deployments and changes: those that reached this region, cluster or customer; "" is any
 	Statistic   string    // of the metric's statistics; "" is the first
 	Stage       string    // lead_time: one stage
 	Capability  string    // adoption: one capability; "" is all of them
@@ -34,6 +35,7 @@ type Result struct {
 	Definition string         `json:"definition"`
 	Statistic  string         `json:"statistic,omitempty"`
 	Scope      Scope          `json:"scope"`
+	Target     string         `json:"target,omitempty"`
 	Window     WindowJSON     `json:"window"`
 	Bucket     Bucket         `json:"bucket,omitempty"`
 	AsOf       time.Time      `json:"as_of"`

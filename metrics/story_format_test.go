@@ -236,6 +236,8 @@ func (r *storyReader) ask(line int, text string, words []string) error {
 			q.Statistic = value
 		case "stage":
 			q.Stage = value
+		case "target":
+			q.Target = value
 		case "environment":
 			q.Environment = value
 		case "capability":

@@ -29,6 +29,7 @@ type asking struct {
 	Bucket      string `help:"Cut the window: day, week, month or quarter." placeholder:"BUCKET"`
 	TZ          string `help:"Time zone of the window and its buckets, such as Europe/Berlin (default: UTC)." name:"tz" placeholder:"ZONE"`
 	Environment string `help:"Environment (default: production, which is all environments of that tier)." placeholder:"NAME"`
+	Target      string `help:"Only deployments that reached this region, cluster or customer." placeholder:"NAME"`
 	Statistic   string `help:"Statistic, such as p75, p90 or typical_service." placeholder:"NAME"`
 	Stage       string `help:"One stage of the lead time: coding, pickup, review, wait_to_deploy or deploy." placeholder:"NAME"`
 	Capability  string `help:"One capability of the platform." placeholder:"NAME"`
@@ -42,7 +43,7 @@ type asking struct {
 func (a *asking) params() url.Values {
 	p := url.Values{}
 	for name, v := range map[string]string{
-		"service": a.Service, "team": a.Team, "from": a.From, "to": a.To, "bucket": a.Bucket, "tz": a.TZ, "environment": a.Environment,
+		"service": a.Service, "team": a.Team, "from": a.From, "to": a.To, "bucket": a.Bucket, "tz": a.TZ, "environment": a.Environment, "target": a.Target,
 		"statistic": a.Statistic, "stage": a.Stage, "capability": a.Capability, "survey": a.Survey, "question": a.Question, "as_of": a.AsOf,
 	} {
 		if v != "" {

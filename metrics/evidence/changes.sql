@@ -8,7 +8,7 @@ SELECT toString(kind) AS kind, change AS id, service, at,
            'coding_hours', ifNull(toString(coding_ms / 3600000), ''), 'pickup_hours', ifNull(toString(pickup_ms / 3600000), ''), 'review_hours', ifNull(toString(review_ms / 3600000), ''),
            'wait_to_deploy_hours', ifNull(toString(wait_ms / 3600000), ''), 'deploy_hours', ifNull(toString(deploy_ms / 3600000), ''), 'commits', arrayStringConcat(commits, ' '), 'flags', arrayStringConcat(flags, ' '))) AS details,
        url
-FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope)
+FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope AND @shipped)
 WHERE @window
 ORDER BY at, service, id
 LIMIT {limit:UInt64} OFFSET {offset:UInt64}

@@ -8,7 +8,7 @@ SELECT toString(kind) AS kind, deployment AS id, service, at,
            'failed', if(failed, 'true', ''), 'failed_by', arrayStringConcat(failed_by, ' '), 'restored_at', ifNull(toString(restored_at), ''), 'restored_by', restored_by,
            'rework', if(rework, 'true', ''), 'rework_of', arrayStringConcat(rework_of, ' '), 'flags', arrayStringConcat(flags, ' '))) AS details,
        url
-FROM (SELECT deployed_at AS at, * FROM attributed_deployments FINAL WHERE environment = {environment:String} AND @scope)
+FROM (SELECT deployed_at AS at, * FROM attributed_deployments FINAL WHERE environment = {environment:String} AND @scope AND @reached)
 WHERE @window AND ({value:String} != 'recovery' OR failed)
 ORDER BY at, service, id
 LIMIT {limit:UInt64} OFFSET {offset:UInt64}

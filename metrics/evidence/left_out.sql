@@ -14,10 +14,10 @@ FROM
                if(has(flags, 'history_incomplete'), 'a parent of a shipped commit is not known: changes may be missing', '')
            ])) AS reason
     FROM attributed_runs FINAL
-    WHERE environment = {environment:String} AND @scope AND @window
+    WHERE environment = {environment:String} AND @scope AND @of_target AND @window
     UNION ALL
     SELECT change AS id, multiIf(bot AND NOT {include_bots:Bool}, 'change written by machines alone', 'change deployed before it was begun: clocks disagree by more than is tolerated') AS reason
-    FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope)
+    FROM (SELECT deployed_at AS at, * FROM attributed_changes FINAL WHERE environment = {environment:String} AND @scope AND @shipped)
     WHERE @window AND (excluded != '' OR bot AND NOT {include_bots:Bool})
 )
 GROUP BY reason

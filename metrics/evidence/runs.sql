@@ -6,6 +6,6 @@ SELECT toString(kind) AS kind, run AS id, service, at, CAST(NULL, 'Nullable(Floa
        mapFilter((k, v) -> v != '', map('version', version_name, 'target', toString(target), 'status', toString(status), 'way', toString(way), 'changes', toString(changes), 'commits', toString(commits), 'flags', arrayStringConcat(flags, ' '))) AS details,
        url
 FROM attributed_runs FINAL
-WHERE environment = {environment:String} AND @scope AND @window
+WHERE environment = {environment:String} AND @scope AND @of_target AND @window
 ORDER BY at, service, id
 LIMIT {limit:UInt64} OFFSET {offset:UInt64}
