@@ -2,7 +2,6 @@ package metrics_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,30 +14,9 @@ import (
 	"cairn/metrics/metricstest"
 )
 
-// settled tells attribution that it has seen everything there is, so that made-up derived tables stay as they are.
+// settled fills the derived tables of an organisation, and tells attribution that it has seen everything there is.
 func settled(b *testing.B, st *store.Store, e *metrics.Engine, o metricstest.Organisation) {
-	if err := e.CatchUp(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	if err := o.Derived(context.Background(), st); err != nil {
-		b.Fatal(err)
-	}
-	var rows []struct {
-		Position string `ch:"position"`
-	}
-	if err := st.Select(context.Background(), &rows, "SELECT position FROM cursors FINAL WHERE owner = 'attribution' AND stream = 'facts'", nil); err != nil || len(rows) != 1 {
-		b.Fatal(rows, err)
-	}
-	var bookmark map[string]any
-	if err := json.Unmarshal([]byte(rows[0].Position), &bookmark); err != nil {
-		b.Fatal(err)
-	}
-	bookmark["position"] = time.Now().Add(time.Minute).UTC()
-	text, err := json.Marshal(bookmark)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := st.Exec(context.Background(), "INSERT INTO cursors (owner, stream, position) VALUES ('attribution', 'facts', {position:String})", store.Params{"position": string(text)}); err != nil {
+	if err := o.Settled(context.Background(), st, e.CatchUp); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -55,9 +33,6 @@ func organised(b *testing.B, o metricstest.Organisation) (*store.Store, *metrics
 			b.Fatal(err)
 		}
 		return e
-	}
-	if err := metricstest.Deployments(b.Context(), st, "first", "first", []string{"a"}, 1, now.AddDate(-3, 0, 0), time.Hour); err != nil {
-		b.Fatal(err)
 	}
 	settled(b, st, build(), o)
 	e := build()

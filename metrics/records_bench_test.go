@@ -23,9 +23,6 @@ func BenchmarkRecords(b *testing.B) {
 		}
 		return e
 	}
-	if err := metricstest.Deployments(b.Context(), st, "first", "first", []string{"a"}, 1, now.AddDate(-3, 0, 0), time.Hour); err != nil {
-		b.Fatal(err)
-	}
 	o := metricstest.Large().Scale(5000, 50)
 	o.Deployments = 60
 	settled(b, st, build(), o)

@@ -38,15 +38,24 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	p, err := wire(cfg, st, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Open(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// wire builds the program around a store.
+func wire(cfg Config, st *store.Store, log *slog.Logger) (*program, error) {
 	in, err := ingest.New(cfg.Ingest, st)
 	if err != nil {
 		return nil, err
 	}
 	engine, err := metrics.New(cfg.Metrics, st, time.Now, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := st.Open(ctx); err != nil {
 		return nil, err
 	}
 	p := &program{store: st, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
