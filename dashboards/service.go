@@ -97,10 +97,7 @@ func (p *Pages) service(c echo.Context) error {
 		b.Newest = v.Link(self) + "#deployments"
 	}
 	b.Capabilities = covered(p.deps.Engine.Capabilities(), service, adoption.Items)
-	var marks []mark
-	if marks, err = p.ownershipMarks(ctx, v, []metrics.ServiceRecord{service}); err != nil {
-		return err
-	}
+	marks := ownershipMarks(v, []metrics.ServiceRecord{service}, map[string][]metrics.OwnershipSpan{service.ID: b.Ownership})
 	b.Timeline = timeline("timeline", v, []string{service.ID}, occurrences(v, deployments.Deployments, incidents.Incidents), marks)
 	b.Timeline.Low = true
 	return p.show(c, "service", pageOf(b.Name, v, s, b))

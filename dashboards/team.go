@@ -103,8 +103,13 @@ func (p *Pages) team(c echo.Context) error {
 	stages := q.stages(v, scope)
 	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService})
 	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService})
+	var owners map[string][]metrics.OwnershipSpan
 	q.do(func(ctx context.Context) (err error) {
 		services, err = p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: team.ID}, metrics.Paging{Limit: metrics.MaxRecords})
+		if err != nil {
+			return err
+		}
+		owners, err = p.deps.Engine.Ownerships(ctx, names(services.Services, nil))
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
@@ -127,10 +132,7 @@ func (p *Pages) team(c echo.Context) error {
 	b.Stages = stages.bar()
 	b.Services = serviceRows(services.Services, capabilities, frequency, leadTimes)
 	b.Waiting, b.WaitingMore = waiting.Changes, waiting.Next != ""
-	marks, err := p.ownershipMarks(ctx, v, services.Services)
-	if err != nil {
-		return err
-	}
+	marks := ownershipMarks(v, services.Services, owners)
 	b.Timeline = timeline("timeline", v, names(services.Services, deployments.Deployments), occurrences(v, deployments.Deployments, incidents.Incidents), marks)
 	b.Incidents = incidents.Incidents[:min(len(incidents.Incidents), fewIncidents)]
 	if len(b.Incidents) < len(incidents.Incidents) {
@@ -181,15 +183,11 @@ func occurrences(v view, deployments []metrics.DeploymentRecord, incidents []met
 }
 
 // ownershipMarks are the changes of owner within the window.
-func (p *Pages) ownershipMarks(ctx context.Context, v view, services []metrics.ServiceRecord) ([]mark, error) {
+func ownershipMarks(v view, services []metrics.ServiceRecord, owners map[string][]metrics.OwnershipSpan) []mark {
 	seen := map[string]bool{}
 	var marks []mark
 	for _, s := range services {
-		spans, err := p.deps.Engine.ServiceOwnership(ctx, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range spans {
+		for _, o := range owners[s.ID] {
 			if o.From == nil || o.From.Before(v.Window.From) || !o.From.Before(v.Window.To) || s.CreatedAt != nil && !o.From.After(*s.CreatedAt) {
 				continue
 			}
@@ -200,7 +198,7 @@ func (p *Pages) ownershipMarks(ctx context.Context, v view, services []metrics.S
 			}
 		}
 	}
-	return marks, nil
+	return marks
 }
 
 // serviceRows lay services out with their numbers, in the order of the list.

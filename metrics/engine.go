@@ -182,16 +182,7 @@ func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	stale, err := e.freshen(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	if stale || e.cfg.AnswersKept == 0 {
-		return e.compute(ctx, def, r, stale)
-	}
-	return e.kept.answer(ctx, e.cfg.AnswersKept, e.now, e.derive.Epoch, e.key(r), func(ctx context.Context) (Result, error) {
-		return e.compute(ctx, def, r, false)
-	})
+	return answered(ctx, e, e.key(r), func(ctx context.Context, stale bool) (Result, error) { return e.compute(ctx, def, r, stale) })
 }
 
 // Epoch names what answers are made of: as long as it is the same, an answer that was given still stands. It changes

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"cairn/metrics/derive"
 )
 
-// maxKept bounds what is kept of answers, in points of series: some 1 kB each.
+// maxKept bounds what is kept of answers, in points of series and records: some 1 kB each.
 const maxKept = 50_000
 
 // kept are the answers of one epoch, for a while, so that many who look at the same page ask the store once. It is safe
@@ -21,10 +22,16 @@ const maxKept = 50_000
 type kept struct {
 	mu      sync.Mutex
 	epoch   derive.Epoch
-	answers map[requestKey]*list.Element // of *keptAnswer
-	used    list.List                    // the latest first
+	answers map[any]*list.Element // of *keptAnswer, by what was asked
+	used    list.List             // the latest first
 	points  int
-	flights map[requestKey]*flight // answers that are being computed
+	flights map[any]*flight // answers that are being computed
+}
+
+// keepable is what an answer of the type T can do to be kept.
+type keepable[T any] interface {
+	clone() T    // shares nothing with it
+	points() int // its size; see maxKept
 }
 
 // requestKey is a request as a key: equal for requests with the same answer.
@@ -51,9 +58,25 @@ func (e *Engine) key(r Request) requestKey {
 // instant is t in the one form that it has as a key.
 func instant(t time.Time) time.Time { return t.Round(0).UTC() }
 
+// recordsKey is a request for records as a key. Its filter is comparable: pointers in it stand in state.
+type recordsKey struct {
+	list   string
+	filter any
+	state  string
+	paging Paging
+}
+
+// either writes what a filter may leave open.
+func either(is *bool) string {
+	if is == nil {
+		return ""
+	}
+	return strconv.FormatBool(*is)
+}
+
 type keptAnswer struct {
-	key    requestKey
-	result Result
+	key    any
+	answer any
 	at     time.Time
 	points int
 }
@@ -63,18 +86,33 @@ type flight struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiting int
-	result  Result
+	answer  any
+	points  int
 	err     error
 }
 
-// answer returns the answer that is kept, if it was computed in the present epoch and less than a time ago, or has it
+// answered brings attribution up to date and returns the answer to what a key stands for: one that is kept or, where
+// facts are still missing in the numbers (stale) or nothing is to be kept, a new one.
+func answered[T keepable[T]](ctx context.Context, e *Engine, key any, compute func(ctx context.Context, stale bool) (T, error)) (T, error) {
+	stale, err := e.freshen(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	if stale || e.cfg.AnswersKept == 0 {
+		return compute(ctx, stale)
+	}
+	return keep(ctx, &e.kept, e.cfg.AnswersKept, e.now, e.derive.Epoch, key, func(ctx context.Context) (T, error) { return compute(ctx, false) })
+}
+
+// keep returns the answer that is kept, if it was computed in the present epoch and less than a time ago, or has it
 // computed: once for all who ask meanwhile, and until nobody waits any more. Errors are not kept.
-func (k *kept) answer(ctx context.Context, kept time.Duration, now func() time.Time, epoch func() derive.Epoch, a requestKey, compute func(context.Context) (Result, error)) (Result, error) {
+func keep[T keepable[T]](ctx context.Context, k *kept, kept time.Duration, now func() time.Time, epoch func() derive.Epoch, a any, compute func(context.Context) (T, error)) (T, error) {
 	k.mu.Lock()
 	// The epoch is taken before anything is read from the store: what changes after that changes the epoch.
 	if present := epoch(); present != k.epoch || k.answers == nil {
 		k.epoch, k.points = present, 0
-		k.answers, k.flights = map[requestKey]*list.Element{}, map[requestKey]*flight{}
+		k.answers, k.flights = map[any]*list.Element{}, map[any]*flight{}
 		k.used.Init()
 	}
 	at := now()
@@ -83,7 +121,7 @@ func (k *kept) answer(ctx context.Context, kept time.Duration, now func() time.T
 		if age := at.Sub(known.at); age >= 0 && age < kept {
 			k.used.MoveToFront(el)
 			k.mu.Unlock()
-			return known.result.clone(), nil
+			return known.answer.(T).clone(), nil
 		}
 		k.drop(el)
 	}
@@ -93,14 +131,19 @@ func (k *kept) answer(ctx context.Context, kept time.Duration, now func() time.T
 		k.flights[a] = f
 		var fly context.Context
 		fly, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		go k.fly(fly, f, a, at, compute)
+		go k.fly(fly, f, a, at, func(ctx context.Context) error {
+			answer, err := compute(ctx)
+			f.answer, f.points = answer, answer.points()
+			return err
+		})
 	}
 	f.waiting++
 	k.mu.Unlock()
 
 	select {
 	case <-f.done:
-		return f.result.clone(), f.err
+		answer, _ := f.answer.(T) // none where it could not be computed
+		return answer.clone(), f.err
 	case <-ctx.Done():
 	}
 	k.mu.Lock()
@@ -111,11 +154,12 @@ func (k *kept) answer(ctx context.Context, kept time.Duration, now func() time.T
 			delete(k.flights, a)
 		}
 	}
-	return Result{}, ctx.Err()
+	var none T
+	return none, ctx.Err()
 }
 
 // fly computes an answer and keeps it, unless the epoch in which that began is over.
-func (k *kept) fly(ctx context.Context, f *flight, a requestKey, at time.Time, compute func(context.Context) (Result, error)) {
+func (k *kept) fly(ctx context.Context, f *flight, a any, at time.Time, compute func(context.Context) error) {
 	defer close(f.done)
 	defer f.cancel()
 	defer func() {
@@ -129,14 +173,14 @@ func (k *kept) fly(ctx context.Context, f *flight, a requestKey, at time.Time, c
 		}
 		delete(k.flights, a)
 		if f.err == nil {
-			k.keep(&keptAnswer{key: a, result: f.result, at: at, points: f.result.points()})
+			k.add(&keptAnswer{key: a, answer: f.answer, at: at, points: f.points})
 		}
 	}()
-	f.result, f.err = compute(ctx)
+	f.err = compute(ctx)
 }
 
-// keep keeps an answer, and drops those that were not used for the longest.
-func (k *kept) keep(answer *keptAnswer) {
+// add keeps an answer, and drops those that were not used for the longest.
+func (k *kept) add(answer *keptAnswer) {
 	if answer.points > maxKept {
 		return
 	}
@@ -154,7 +198,7 @@ func (k *kept) drop(el *list.Element) {
 }
 
 // points is how many points a result has, itself and its groups included.
-func (r *Result) points() int {
+func (r Result) points() int {
 	n := 1 + len(r.Series)
 	for i := range r.Groups {
 		n += 1 + len(r.Groups[i].Series)

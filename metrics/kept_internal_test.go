@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,7 @@ func (d *desk) compute(context.Context) (Result, error) {
 }
 
 func (d *desk) ask(ctx context.Context, metric string, compute func(context.Context) (Result, error)) (Result, error) {
-	return d.kept.answer(ctx, time.Minute, func() time.Time { return d.now }, func() derive.Epoch { return d.epoch }, requestKey{metric: metric}, compute)
+	return keep(ctx, &d.kept, time.Minute, func() time.Time { return d.now }, func() derive.Epoch { return d.epoch }, requestKey{metric: metric}, compute)
 }
 
 func TestAnAnswerIsKeptUntilItIsOldOrTheEpochEnds(t *testing.T) {
@@ -175,5 +176,82 @@ func TestAnAnswerOfAnEpochThatIsOverIsNotKept(t *testing.T) {
 	}
 	if res, err := d.ask(t.Context(), "a", d.compute); err != nil || res.N != int64(3) {
 		t.Errorf("got %v, %v, want a new answer", res.N, err)
+	}
+}
+
+// What a kept answer is made of belongs to nobody else: a clone is equal, and shares no memory that could be changed.
+func TestACloneSharesNothing(t *testing.T) {
+	for _, answer := range []any{&ServiceList{}, &ServiceRecord{}, &TeamList{}, &TeamRecord{}, &DeploymentList{}, &ChangeList{}, &IncidentList{}} {
+		v := reflect.ValueOf(answer).Elem()
+		fillIn(v)
+		clone := v.Interface()
+		switch c := clone.(type) {
+		case ServiceList:
+			clone = c.clone()
+		case ServiceRecord:
+			clone = c.clone()
+		case TeamList:
+			clone = c.clone()
+		case TeamRecord:
+			clone = c.clone()
+		case DeploymentList:
+			clone = c.clone()
+		case ChangeList:
+			clone = c.clone()
+		case IncidentList:
+			clone = c.clone()
+		}
+		if !reflect.DeepEqual(clone, v.Interface()) {
+			t.Errorf("the clone of %T is %+v, want %+v", clone, clone, v.Interface())
+		}
+		apart(t, v.Type().String(), v, reflect.ValueOf(clone))
+	}
+}
+
+// fillIn puts something in every part of a value.
+func fillIn(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillIn(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillIn(v.Index(0))
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fillIn(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fillIn(v.Field(i))
+			}
+		}
+	}
+}
+
+func apart(t *testing.T, where string, a, b reflect.Value) {
+	switch a.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if a.UnsafePointer() == b.UnsafePointer() {
+			t.Errorf("%s is shared", where)
+		}
+	}
+	switch a.Kind() {
+	case reflect.Pointer:
+		apart(t, where, a.Elem(), b.Elem())
+	case reflect.Slice:
+		apart(t, where+"[]", a.Index(0), b.Index(0))
+	case reflect.Map:
+		for _, k := range a.MapKeys() {
+			apart(t, where+"[]", a.MapIndex(k), b.MapIndex(k))
+		}
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if a.Type().Field(i).IsExported() {
+				apart(t, where+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
+			}
+		}
 	}
 }

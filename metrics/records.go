@@ -73,13 +73,9 @@ func (p Paging) after(list string, keys int) ([]string, error) {
 	return parts[1:], nil
 }
 
-// records starts a list: it brings attribution up to date and finds whose records are asked for. The flags are what a
-// reader should know of every record.
-func (e *Engine) records(ctx context.Context, scope Scope) (q *question, flags []string, err error) {
-	stale, err := e.freshen(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+// records starts a list: it finds whose records are asked for. The flags are what a
+// reader should know of every record; stale says that facts are missing in the numbers still.
+func (e *Engine) records(ctx context.Context, scope Scope, stale bool) (q *question, flags []string, err error) {
 	flags = []string{}
 	if stale {
 		flags = append(flags, FlagCatchingUp)
@@ -189,10 +185,10 @@ func utc(t *time.Time) *time.Time {
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// listed wraps the error of a list once.
+// listed wraps the error of a list once. What is wrong with the request says enough itself.
 func listed(list string, err error) error {
-	if err == nil {
-		return nil
+	if kind := fault.KindOf(err); err == nil || kind == fault.Invalid || kind == fault.NotFound {
+		return err
 	}
 	return fmt.Errorf("metrics.%s: %w", list, err)
 }

@@ -61,13 +61,23 @@ type ChangeList struct {
 // Changes lists changes, newest first. Errors are fault.Invalid for what makes no sense and fault.NotFound for an unknown
 // service or team.
 func (e *Engine) Changes(ctx context.Context, f ChangeFilter, p Paging) (ChangeList, error) {
+	asked := f
+	asked.From, asked.To = instant(f.From), instant(f.To)
+	key := recordsKey{list: "changes", filter: asked, paging: p}
+	return answered(ctx, e, key, func(ctx context.Context, stale bool) (ChangeList, error) {
+		found, err := e.findChanges(ctx, f, p, stale)
+		return found, listed("Changes", err)
+	})
+}
+
+func (e *Engine) findChanges(ctx context.Context, f ChangeFilter, p Paging, stale bool) (ChangeList, error) {
 	file := "changes"
 	if f.Waiting {
 		if file = "waiting"; f.Deployment != "" {
 			return ChangeList{}, fault.New(fault.Invalid, "one of deployment and waiting was expected: no deployment has shipped what waits")
 		}
 	}
-	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team})
+	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team}, stale)
 	if err != nil {
 		return ChangeList{}, err
 	}
@@ -116,7 +126,7 @@ func (e *Engine) Changes(ctx context.Context, f ChangeFilter, p Paging) (ChangeL
 		err = e.newestFirst(ctx, "records/changes", v, limit, read)
 	}
 	if err != nil {
-		return ChangeList{}, listed("Changes", err)
+		return ChangeList{}, err
 	}
 	found := []ChangeRecord{}
 	for _, r := range rows {

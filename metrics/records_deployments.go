@@ -72,6 +72,17 @@ type DeploymentList struct {
 // Deployments lists deployments, newest first. Errors are fault.Invalid for what makes no sense and fault.NotFound for an
 // unknown service or team. Asking for a kind of runs includes the runs.
 func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) (DeploymentList, error) {
+	key := recordsKey{list: "deployments", state: either(f.Failed), paging: p}
+	asked := f
+	asked.Failed, asked.From, asked.To = nil, instant(f.From), instant(f.To)
+	key.filter = asked
+	return answered(ctx, e, key, func(ctx context.Context, stale bool) (DeploymentList, error) {
+		found, err := e.findDeployments(ctx, f, p, stale)
+		return found, listed("Deployments", err)
+	})
+}
+
+func (e *Engine) findDeployments(ctx context.Context, f DeploymentFilter, p Paging, stale bool) (DeploymentList, error) {
 	kinds := DeploymentKinds()
 	switch i := slices.Index(kinds, f.Kind); {
 	case f.Kind != "" && i < 0:
@@ -79,7 +90,7 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 	case i >= slices.Index(kinds, "redeploy"):
 		f.IncludeRuns = true
 	}
-	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team})
+	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team}, stale)
 	if err != nil {
 		return DeploymentList{}, err
 	}
@@ -127,7 +138,7 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 		return len(rows), err
 	})
 	if err != nil {
-		return DeploymentList{}, listed("Deployments", err)
+		return DeploymentList{}, err
 	}
 	found := []DeploymentRecord{}
 	for _, r := range rows {
@@ -143,7 +154,7 @@ func (e *Engine) Deployments(ctx context.Context, f DeploymentFilter, p Paging) 
 	list.Deployments, list.Next = page(found, limit, func(d DeploymentRecord) string {
 		return cursor("deployments", millis(d.DeployedAt), d.Service, d.ID)
 	})
-	return list, listed("Deployments", e.complete(q, environment(f.Environment), list.Deployments))
+	return list, e.complete(q, environment(f.Environment), list.Deployments)
 }
 
 // Deployment finds a deployment, or a run that is none, of a service in an environment. Errors are fault.NotFound.

@@ -51,10 +51,21 @@ func IncidentCauses() []string { return []string{"deployment", "external", "unkn
 // Incidents lists incidents, newest first. Errors are fault.Invalid for what makes no sense and fault.NotFound for an
 // unknown service or team.
 func (e *Engine) Incidents(ctx context.Context, f IncidentFilter, p Paging) (IncidentList, error) {
+	key := recordsKey{list: "incidents", state: either(f.Open), paging: p}
+	asked := f
+	asked.Open, asked.From, asked.To = nil, instant(f.From), instant(f.To)
+	key.filter = asked
+	return answered(ctx, e, key, func(ctx context.Context, stale bool) (IncidentList, error) {
+		found, err := e.findIncidents(ctx, f, p, stale)
+		return found, listed("Incidents", err)
+	})
+}
+
+func (e *Engine) findIncidents(ctx context.Context, f IncidentFilter, p Paging, stale bool) (IncidentList, error) {
 	if causes := IncidentCauses(); f.Cause != "" && !slices.Contains(causes, f.Cause) {
 		return IncidentList{}, fault.New(fault.Invalid, "cause is %q: expected one of %v", f.Cause, causes)
 	}
-	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team})
+	q, flags, err := e.records(ctx, Scope{Service: f.Service, Team: f.Team}, stale)
 	if err != nil {
 		return IncidentList{}, err
 	}
@@ -86,7 +97,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter, p Paging) (Inc
 		Source         string     `ch:"source"`
 	}
 	if err := e.st.Select(ctx, &rows, e.query("records/incidents"), v); err != nil {
-		return IncidentList{}, listed("Incidents", err)
+		return IncidentList{}, err
 	}
 	found := []IncidentRecord{}
 	for _, r := range rows {

@@ -11,6 +11,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/store"
+	"cairn/metrics/derive"
 )
 
 // ServiceRecord is one service: of the catalogue, or known by its deployments or incidents alone.
@@ -90,6 +91,13 @@ const (
 
 // Services lists services by id. Errors are fault.Invalid for what makes no sense and fault.NotFound for an unknown team.
 func (e *Engine) Services(ctx context.Context, f ServiceFilter, p Paging) (ServiceList, error) {
+	return answered(ctx, e, recordsKey{list: "services", filter: f, paging: p}, func(ctx context.Context, stale bool) (ServiceList, error) {
+		list, err := e.findServices(ctx, f, p, stale)
+		return list, listed("Services", err)
+	})
+}
+
+func (e *Engine) findServices(ctx context.Context, f ServiceFilter, p Paging, stale bool) (ServiceList, error) {
 	limit, err := p.limit()
 	if err != nil {
 		return ServiceList{}, err
@@ -103,7 +111,7 @@ func (e *Engine) Services(ctx context.Context, f ServiceFilter, p Paging) (Servi
 	default:
 		return ServiceList{}, fault.New(fault.Invalid, "golden_path is %q: expected full, partial or none", f.GoldenPath)
 	}
-	q, flags, err := e.records(ctx, Scope{Team: f.Team})
+	q, flags, err := e.records(ctx, Scope{Team: f.Team}, stale)
 	if err != nil {
 		return ServiceList{}, err
 	}
@@ -117,7 +125,7 @@ func (e *Engine) Services(ctx context.Context, f ServiceFilter, p Paging) (Servi
 		N     int64  `ch:"n"`
 	}
 	if err := e.st.Select(ctx, &rows, e.query("records/services"), v); err != nil {
-		return ServiceList{}, listed("Services", err)
+		return ServiceList{}, err
 	}
 	list := ServiceList{Services: []ServiceRecord{}, Flags: flags, Facets: map[string][]Facet{FacetOwner: {}, FacetLifecycle: {}, FacetTier: {}, FacetGoldenPath: {}}}
 	var ids []string
@@ -133,7 +141,7 @@ func (e *Engine) Services(ctx context.Context, f ServiceFilter, p Paging) (Servi
 		}
 	}
 	if list.Facets[FacetOwner], err = e.ownerFacet(ctx, owners); err != nil {
-		return ServiceList{}, listed("Services", err)
+		return ServiceList{}, err
 	}
 	list.Total = int64(len(ids))
 	if after != nil {
@@ -141,7 +149,7 @@ func (e *Engine) Services(ctx context.Context, f ServiceFilter, p Paging) (Servi
 	}
 	ids, list.Next = page(ids, limit, func(id string) string { return cursor("services", id) })
 	list.Services, err = e.services(q, ids)
-	return list, listed("Services", err)
+	return list, err
 }
 
 // ownerFacet counts for each team the services that it or a team below it owns. sets are how many services have the same
@@ -171,7 +179,14 @@ func (e *Engine) ownerFacet(ctx context.Context, sets map[string]int64) ([]Facet
 
 // Service finds a service by id or alias. Errors are fault.NotFound.
 func (e *Engine) Service(ctx context.Context, name string) (ServiceRecord, error) {
-	q, _, err := e.records(ctx, Scope{Service: name})
+	return answered(ctx, e, recordsKey{list: "service", filter: name}, func(ctx context.Context, stale bool) (ServiceRecord, error) {
+		s, err := e.findService(ctx, name, stale)
+		return s, listed("Service", err)
+	})
+}
+
+func (e *Engine) findService(ctx context.Context, name string, stale bool) (ServiceRecord, error) {
+	q, _, err := e.records(ctx, Scope{Service: name}, stale)
 	if err != nil {
 		return ServiceRecord{}, err
 	}
@@ -180,7 +195,7 @@ func (e *Engine) Service(ctx context.Context, name string) (ServiceRecord, error
 		err = fault.New(fault.NotFound, "there is no service %q: no catalogue entry, deployment or incident names it", name)
 	}
 	if err != nil {
-		return ServiceRecord{}, listed("Service", err)
+		return ServiceRecord{}, err
 	}
 	return list[0], nil
 }
@@ -282,23 +297,47 @@ type OwnershipSpan struct {
 
 // ServiceOwnership lists who owned a service, named by id or alias, in the order of time. Errors are fault.NotFound.
 func (e *Engine) ServiceOwnership(ctx context.Context, name string) ([]OwnershipSpan, error) {
-	q, _, err := e.records(ctx, Scope{Service: name})
+	stale, err := e.freshen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var rows []struct {
-		Team string     `ch:"team"`
-		From time.Time  `ch:"valid_from"`
-		To   *time.Time `ch:"valid_to"`
+	q, _, err := e.records(ctx, Scope{Service: name}, stale)
+	if err != nil {
+		return nil, err
 	}
-	if err := e.st.Select(ctx, &rows, e.query("records/ownership"), store.Params{"service": q.Scope.Service}); err != nil {
-		return nil, listed("ServiceOwnership", err)
+	return e.ownership(ctx, q.Scope.Service)
+}
+
+// Ownerships lists who owned each of the services, named by id, in the order of time.
+func (e *Engine) Ownerships(ctx context.Context, services []string) (map[string][]OwnershipSpan, error) {
+	if _, err := e.freshen(ctx); err != nil {
+		return nil, err
+	}
+	all := map[string][]OwnershipSpan{}
+	for _, id := range services {
+		spans, err := e.ownership(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		all[id] = spans
+	}
+	return all, nil
+}
+
+// ownership is who owned a service, as attribution knows it.
+func (e *Engine) ownership(ctx context.Context, id string) ([]OwnershipSpan, error) {
+	owners, err := e.derive.Owners(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	spans := []OwnershipSpan{}
-	for _, r := range rows {
-		s := OwnershipSpan{Team: r.Team, To: utc(r.To)}
-		if r.From.After(beginning) {
-			s.From = utc(&r.From)
+	for _, o := range owners {
+		s := OwnershipSpan{Team: o.Team}
+		if o.From.After(beginning) {
+			s.From = &o.From
+		}
+		if o.To.Before(derive.Forever()) {
+			s.To = &o.To
 		}
 		spans = append(spans, s)
 	}

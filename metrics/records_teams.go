@@ -39,6 +39,14 @@ type TeamList struct {
 
 // Teams lists teams by id. Errors are fault.Invalid for what makes no sense and fault.NotFound for an unknown parent.
 func (e *Engine) Teams(ctx context.Context, f TeamFilter, p Paging) (TeamList, error) {
+	key := recordsKey{list: "teams", filter: f, paging: p}
+	return answered(ctx, e, key, func(ctx context.Context, stale bool) (TeamList, error) {
+		found, err := e.findTeams(ctx, f, p, stale)
+		return found, listed("Teams", err)
+	})
+}
+
+func (e *Engine) findTeams(ctx context.Context, f TeamFilter, p Paging, stale bool) (TeamList, error) {
 	limit, err := p.limit()
 	if err != nil {
 		return TeamList{}, err
@@ -47,7 +55,7 @@ func (e *Engine) Teams(ctx context.Context, f TeamFilter, p Paging) (TeamList, e
 	if err != nil {
 		return TeamList{}, err
 	}
-	q, flags, err := e.records(ctx, Scope{Team: f.Parent})
+	q, flags, err := e.records(ctx, Scope{Team: f.Parent}, stale)
 	if err != nil {
 		return TeamList{}, err
 	}
@@ -57,7 +65,7 @@ func (e *Engine) Teams(ctx context.Context, f TeamFilter, p Paging) (TeamList, e
 	}
 	teams, total, err := e.teams(ctx, v)
 	if err != nil {
-		return TeamList{}, listed("Teams", err)
+		return TeamList{}, err
 	}
 	list := TeamList{Total: total, Flags: flags}
 	list.Teams, list.Next = page(teams, limit, func(t TeamRecord) string { return cursor("teams", t.ID) })
@@ -66,7 +74,15 @@ func (e *Engine) Teams(ctx context.Context, f TeamFilter, p Paging) (TeamList, e
 
 // Team finds a team. Errors are fault.NotFound.
 func (e *Engine) Team(ctx context.Context, id string) (TeamRecord, error) {
-	q, _, err := e.records(ctx, Scope{Team: id})
+	key := recordsKey{list: "team", filter: id}
+	return answered(ctx, e, key, func(ctx context.Context, stale bool) (TeamRecord, error) {
+		found, err := e.findTeam(ctx, id, stale)
+		return found, listed("Team", err)
+	})
+}
+
+func (e *Engine) findTeam(ctx context.Context, id string, stale bool) (TeamRecord, error) {
+	q, _, err := e.records(ctx, Scope{Team: id}, stale)
 	if err != nil {
 		return TeamRecord{}, err
 	}
@@ -75,7 +91,7 @@ func (e *Engine) Team(ctx context.Context, id string) (TeamRecord, error) {
 		err = fault.New(fault.NotFound, "there is no team %q: neither a team nor an ownership fact names it", id)
 	}
 	if err != nil {
-		return TeamRecord{}, listed("Team", err)
+		return TeamRecord{}, err
 	}
 	return teams[0], nil
 }

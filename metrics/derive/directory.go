@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -307,8 +308,8 @@ func (d *Deriver) AllTeams(ctx context.Context) ([]string, error) {
 // Span is a stretch of time [From, To).
 type Span struct{ From, To time.Time }
 
-// forever is the end of a stretch that goes on.
-func forever() time.Time { return time.UnixMilli(1 << 52).UTC() }
+// Forever is the end of a stretch that goes on.
+func Forever() time.Time { return time.UnixMilli(1 << 52).UTC() }
 
 // Ownership are the stretches during which any of the teams owned each service.
 func (d *Deriver) Ownership(ctx context.Context, teams []string) (map[string][]Span, error) {
@@ -320,15 +321,38 @@ func (d *Deriver) Ownership(ctx context.Context, teams []string) (map[string][]S
 	for service, owners := range dir.owners {
 		for _, o := range owners {
 			if slices.Contains(teams, o.team) {
-				s := Span{From: instant(o.since), To: forever()}
-				if o.till != math.MaxInt64 {
-					s.To = instant(o.till)
-				}
-				spans[service] = append(spans[service], s)
+				spans[service] = append(spans[service], o.span())
 			}
 		}
 	}
 	return spans, nil
+}
+
+// Owner is a team that owned a service during a span.
+type Owner struct {
+	Team string
+	Span
+}
+
+// Owners are all that ever owned a service, named by id, in the order of time. Those that go on end with Forever.
+func (d *Deriver) Owners(ctx context.Context, service string) ([]Owner, error) {
+	dir, err := d.know(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []Owner{}
+	for _, o := range dir.owners[service] {
+		list = append(list, Owner{o.team, o.span()})
+	}
+	slices.SortStableFunc(list, func(a, b Owner) int { return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Team, b.Team)) })
+	return list, nil
+}
+
+func (o owner) span() Span {
+	if o.till == math.MaxInt64 {
+		return Span{From: instant(o.since), To: Forever()}
+	}
+	return Span{From: instant(o.since), To: instant(o.till)}
 }
 
 // OwnersAt are the teams that owned a service at an instant.
