@@ -362,6 +362,7 @@ func dots(id string, def metrics.Definition, groups []metrics.Group) chart {
 	var data []opts.ScatterData
 	least, most := math.Inf(1), math.Inf(-1)
 	for _, g := range groups {
+		g = known(g)
 		bounds, size := "–", "–"
 		if n, ok := sample(g.N); ok {
 			size = words.Grouped(n)

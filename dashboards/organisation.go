@@ -146,7 +146,15 @@ func groupOf(groups []metrics.Group, key string) (metrics.Group, bool) {
 	if i < 0 {
 		return metrics.Group{}, false
 	}
-	return groups[i], true
+	return known(groups[i]), true
+}
+
+// known is a group without the 0 of one that had nothing in production.
+func known(g metrics.Group) metrics.Group {
+	if slices.Contains(g.Flags, metrics.FlagNotDeployed) {
+		g.Value, g.N = nil, nil
+	}
+	return g
 }
 
 // mostMoved is how many services "what moved most" names.
