@@ -51,7 +51,7 @@ func newCard(v view, def metrics.Definition, res metrics.Result) card {
 	if res.Statistic == metrics.StatisticRate {
 		c.Statistic = ""
 	}
-	if n, ok := sample(res.N); ok {
+	if n, ok := sample(res.N); ok && (n > 0 || res.Value != nil) {
 		c.N = "n = " + words.Grouped(n)
 	}
 	for _, f := range res.Flags {
@@ -69,7 +69,7 @@ func newCard(v view, def metrics.Definition, res metrics.Result) card {
 	switch {
 	case ok && hasFlag(res, metrics.FlagNotDeployed): // a 0 that says nothing
 		c.Missing, c.Exact = missing(def, res), fmt.Sprintf("%v %s", value, def.Unit)
-		c.Why = v.Link("/doctor", append(scopeParams(res.Scope), "metric", def.ID)...)
+		c.Why, c.N = v.Link("/doctor", append(scopeParams(res.Scope), "metric", def.ID)...), ""
 		return c
 	case ok:
 		c.Value, c.Exact = words.Value(value, def.Unit), fmt.Sprintf("%v %s", value, def.Unit)
