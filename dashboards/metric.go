@@ -90,6 +90,7 @@ func (p *Pages) metric(c echo.Context) error {
 			return fault.New(fault.Invalid, "offset is %q: expected a whole number", text)
 		}
 	}
+	spread := spreads(def) && r.Stage == "" // the evidence has whole lead times
 	b := metricPage{Definition: def, Sentence: p.docs.sentence(def.ID)}
 	own := own(c.QueryParams())
 	bucketed := r
@@ -107,7 +108,7 @@ func (p *Pages) metric(c echo.Context) error {
 		ev, err = p.deps.Engine.Explain(ctx, r, metrics.Page{Limit: evidencePage, Offset: offset})
 		return err
 	})
-	if spreads(def) {
+	if spread {
 		q.do(func(ctx context.Context) (err error) {
 			all, err = p.deps.Engine.Explain(ctx, r, metrics.Page{Limit: 10_000})
 			return err
@@ -128,6 +129,9 @@ func (p *Pages) metric(c echo.Context) error {
 		return err
 	}
 	b.Card = newCard(v, def, res)
+	if r.Stage != "" && b.Card.Missing != "" {
+		b.Card.Missing = "No data: no change of this window went through this stage"
+	}
 	b.Of, b.OfLink = res.Scope.Service, v.Link(place("services", res.Scope.Service))
 	if res.Scope.Team != "" {
 		b.Of, b.OfLink = res.Scope.Team, v.Link(place("teams", res.Scope.Team))
@@ -137,7 +141,7 @@ func (p *Pages) metric(c echo.Context) error {
 		b.Series = seriesChart("series", def, res, nil)
 		b.Series.Links = bucketLinks(v, def, res, own)
 	}
-	if spreads(def) {
+	if spread {
 		spread := distribution("distribution", def, valuesOf(all.Items), quantilesOf(res))
 		if all.Next != 0 {
 			spread.Caption = "Of the first 10,000"
