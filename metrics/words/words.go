@@ -135,7 +135,9 @@ func PartUnit(part, unit string) string {
 }
 
 // Plain writes a name as it stands in answers, such as wait_to_deploy, in words.
-func Plain(name string) string { return strings.ReplaceAll(name, "_", " ") }
+func Plain(name string) string {
+	return strings.NewReplacer("re_release", "re-release", "_", " ").Replace(name)
+}
 
 // Short cuts a sha to what people compare; every other id stays whole.
 func Short(id string) string {
