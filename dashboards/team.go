@@ -133,7 +133,7 @@ func (p *Pages) team(c echo.Context) error {
 	b.Services = serviceRows(services.Services, capabilities, frequency, leadTimes)
 	b.Waiting, b.WaitingMore = waiting.Changes, waiting.Next != ""
 	marks := ownershipMarks(v, services.Services, owners)
-	b.Timeline = timeline("timeline", v, names(services.Services, deployments.Deployments), occurrences(v, deployments.Deployments, incidents.Incidents), marks)
+	b.Timeline = timeline("timeline", v, names(services.Services, deployments.Deployments, incidents.Incidents), occurrences(v, deployments.Deployments, incidents.Incidents), marks)
 	b.Incidents = incidents.Incidents[:min(len(incidents.Incidents), fewIncidents)]
 	if len(b.Incidents) < len(incidents.Incidents) {
 		b.IncidentsAll = v.Link(place("metrics", "time_to_restore"), "team", team.ID) + "#evidence"
@@ -147,13 +147,18 @@ func (p *Pages) team(c echo.Context) error {
 }
 
 // names are the services that a timeline has a row for.
-func names(owned []metrics.ServiceRecord, deployments []metrics.DeploymentRecord) []string {
+func names(owned []metrics.ServiceRecord, deployments []metrics.DeploymentRecord, incidents []metrics.IncidentRecord) []string {
 	var list []string
 	for _, s := range owned {
 		list = append(list, s.ID)
 	}
 	for _, d := range deployments {
 		list = append(list, d.Service)
+	}
+	for _, i := range incidents {
+		if i.Service != "" {
+			list = append(list, i.Service)
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
