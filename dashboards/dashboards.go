@@ -227,6 +227,9 @@ func (p *Pages) fail(err error, c echo.Context) {
 		p.deps.Log.Error("the page about a failure failed", "error", err)
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
+	if what.Status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", problem.Retry)
+	}
 	_ = c.HTMLBlob(what.Status, out.Bytes()) // who does not wait for the answer does not miss it
 }
 
