@@ -206,6 +206,14 @@ func luminance(t *testing.T, colour string) float64 {
 	return sum
 }
 
+// What is hidden from the eye alone is there for who listens.
+func TestHiddenWordsAreReadOut(t *testing.T) {
+	_, rule, _ := strings.Cut(stylesheet(t), "\n.hidden {")
+	if rule, _, _ = strings.Cut(rule, "}"); rule == "" || strings.Contains(rule, "display") || strings.Contains(rule, "visibility") {
+		t.Errorf("got the rule %q", rule)
+	}
+}
+
 // One stylesheet, small enough to be read.
 func TestTheStylesheetIsSmall(t *testing.T) {
 	css := unfed(t).assets["style.css"]

@@ -126,7 +126,7 @@ func TestCardsWithoutANumberSayWhy(t *testing.T) {
 		say          string
 		why          bool
 	}{
-		{"no data", "lead_time", metrics.Result{}, "No data: no change reached production in this window", true},
+		{"no data", "lead_time", metrics.Result{N: int64(0)}, "No data: no change reached production in this window", true},
 		{"nothing live", "deployments_per_week", metrics.Result{Flags: flags(metrics.FlagNotDeployed)}, "Nothing was in production in this window", true},
 		{"a 0 where nothing was live", "deployment_count", metrics.Result{Value: 0.0, N: int64(0), Flags: flags(metrics.FlagNotDeployed)}, "Nothing was in production in this window", true},
 		{"suppressed", "csat", metrics.Result{Value: metrics.Suppressed, Flags: flags(metrics.FlagSuppressed)}, "Hidden: fewer people than keep each of them anonymous", false},
@@ -136,7 +136,7 @@ func TestCardsWithoutANumberSayWhy(t *testing.T) {
 		{"newcomers not there", "time_to_first_deployment_developer", metrics.Result{Flags: flags(metrics.FlagNotReached), Parts: map[string]any{"censored": int64(2)}}, "Longer than everything seen so far: 2 newcomers not there yet", false},
 	} {
 		card := newCard(seen(t, "", "UTC", "2026-05-20"), found(t, c.metric), c.res)
-		if card.Missing != c.say || card.Value != "" || (card.Why != "") != c.why {
+		if card.Missing != c.say || card.Value != "" || card.N == "n = 0" || (card.Why != "") != c.why {
 			t.Errorf("%s: got %q, value %q, why %q", c.name, card.Missing, card.Value, card.Why)
 		}
 	}

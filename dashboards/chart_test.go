@@ -395,6 +395,7 @@ func TestNoDistribution(t *testing.T) {
 func TestDots(t *testing.T) {
 	c := dots("by-service", found(t, "lead_time"), []metrics.Group{
 		{Key: "web", Value: 3.0, N: int64(1063), Interval: bounds(1, 4)}, {Key: "api", Value: nil, N: int64(0)}, {Key: "secret", Value: metrics.Suppressed, N: int64(2)}, {Key: "cart", Value: 0.0, N: int64(5)},
+		{Key: "unborn", Value: 0.0, N: int64(0), Flags: []string{metrics.FlagNotDeployed}},
 	})
 	d := drawn(t, c)
 	if diff := cmp.Diff([]any{[]any{3.0, "web"}, []any{0.0, "cart"}}, values(d.Series[0])); diff != "" {
@@ -406,7 +407,7 @@ func TestDots(t *testing.T) {
 	if got, want := d.Series[0].Data[0].Name, "web: 3 h, n = 1,063"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	want := [][]string{{"web", "3 h", "1 – 4 h", "1,063"}, {"api", "no data", "–", "0"}, {"secret", "suppressed", "–", "2"}, {"cart", "0 min", "–", "5"}}
+	want := [][]string{{"web", "3 h", "1 – 4 h", "1,063"}, {"api", "no data", "–", "0"}, {"secret", "suppressed", "–", "2"}, {"cart", "0 min", "–", "5"}, {"unborn", "no data", "–", "–"}}
 	if diff := cmp.Diff(want, c.Table.Rows); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
@@ -447,6 +448,14 @@ func TestTimelines(t *testing.T) {
 	}
 	if c := timeline("timeline", v, nil, nil, nil); c.Empty == "" || c.Options != nil {
 		t.Errorf("of nothing: got %q and %v", c.Empty, c.Options)
+	}
+}
+
+// A timeline has a row for everything that happened in it, also to services that the team has given away.
+func TestTimelinesHaveARowForEverything(t *testing.T) {
+	got := names([]metrics.ServiceRecord{{ID: "web"}, {ID: "api"}}, []metrics.DeploymentRecord{{Service: "web"}, {Service: "cart"}}, []metrics.IncidentRecord{{Service: "away"}, {Service: ""}, {Service: "api"}})
+	if diff := cmp.Diff([]string{"api", "away", "cart", "web"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

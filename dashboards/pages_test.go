@@ -57,6 +57,7 @@ func TestEveryAddress(t *testing.T) {
 		{"/teams/checkout?service=shop", 400, []string{`"service"`}},
 
 		{"/services", 200, []string{"7 services", "Shop", "<b>Evil</b>", slashed, percent, long, "never", "known", "nobody"}},
+		{"/services?q=never", 200, []string{"checkout production never no data no data"}},
 		{"/services?retired=true", 200, []string{"8 services", "retired"}},
 		{"/services?q=sho", 200, []string{"1 service.", "Shop"}},
 		{"/services?q=nothing+fits", 200, []string{"No service fits"}},
@@ -70,7 +71,7 @@ func TestEveryAddress(t *testing.T) {
 		{"/services?retired=perhaps", 400, []string{`Retired is "perhaps"`}},
 		{"/services?part=everything", 400, []string{`Part is "everything"`}},
 
-		{"/services/shop", 200, []string{"Shop shipped", "<b>Baskets</b> are lost", "still open", "rollback", "redeploy", "baseline", "not live", "Merged and not live", "v1.12", "argocd", "by ada", "escape hatch"}},
+		{"/services/shop", 200, []string{"Shop shipped", "<b>Baskets</b> are lost", "still open", "rollback", "redeploy", "baseline", "not live", "re-release", "Merged and not live", "v1.12", "argocd", "by ada", "escape hatch"}},
 		{"/services/shop?last=4w&tz=Asia/Kolkata", 200, []string{"19 May 2026 18:30"}},
 		{place("/services", hostile)[1:], 200, []string{"<b>Evil</b> shipped once", "<img src=x onerror=alert(3)>", "<tier>", `"><script>alert(4)</script>`, "<alias>", "<path>", "<template>", hostile}},
 		{place("/services", slashed)[1:], 200, []string{"A/b c shipped once"}},
@@ -86,6 +87,7 @@ func TestEveryAddress(t *testing.T) {
 
 		{"/metrics/lead_time", 200, []string{"Lead time for changes", "Over time", "How it spreads", "By team", "By service", "Evidence", "Show as table"}},
 		{"/metrics/lead_time?service=shop&statistic=p90&stage=review&include_bots=true&last=4w", 200, []string{"Lead time for changes, shop"}},
+		{"/metrics/lead_time?stage=review", 200, []string{"No data: no change of this window went through this stage"}},
 		{"/metrics/lead_time?team=checkout", 200, []string{"Lead time for changes, checkout"}},
 		{"/metrics/lead_time?offset=5", 200, []string{"First page"}},
 		{"/metrics/lead_time?offset=100000", 200, []string{"There is no more of it. First page"}},
@@ -114,12 +116,13 @@ func TestEveryAddress(t *testing.T) {
 		{"/metrics/csat?service=shop", 400, []string{"people"}},
 		{"/metrics/lead_time?group_by=team", 400, []string{`"group_by"`}},
 
-		{"/deployments/shop/shop-12", 200, []string{"v1.12", "1 change first shipped by it", "still open", "known by INC-2", "checkout"}},
+		{"/deployments/shop/shop-12", 200, []string{"v1.12", "1 change first shipped by it", "still open", "known by INC-2", "checkout", "on every target 13 May 2026 12:00 UTC"}},
 		{"/deployments/shop/shop-0", 200, []string{"the first that is known", "It shipped nothing new"}},
 		{"/deployments/shop/shop-back", 200, []string{"rollback"}},
 		{"/deployments/shop/shop-again", 200, []string{"redeploy"}},
 		{"/deployments/shop/shop-broken", 200, []string{"not live", "failed"}},
 		{"/deployments/shop/stage-1?environment=staging", 200, []string{"staging"}},
+		{"/deployments/shop/shop-12?tz=Asia/Kolkata", 200, []string{"13 May 2026 17:30 Asia/Kolkata"}},
 		{"/deployments/shop/stage-1", 404, []string{`no deployment "stage-1"`}},
 		{"/deployments" + place("", hostile)[1:] + place("", "<i>1</i>")[1:], 200, []string{"<i>v1</i>", hostile}},
 		{"/deployments" + place("", slashed)[1:] + place("", "r/1 %41")[1:], 200, []string{"r/1 %41"}},
@@ -142,7 +145,7 @@ func TestEveryAddress(t *testing.T) {
 		{"/docs/metrics", 200, []string{"Metrics"}},
 		{"/docs/metrics/lead_time?last=4w", 200, []string{"The numbers"}},
 		{"/docs/metrics/leadtime", 404, []string{"There is no page /docs/metrics/leadtime in the documentation"}},
-		{"/docs/api", 200, []string{"Numbers for <programs>.", "GET/api/v1/metrics/{metric}", "Required.", "such as lead_time", "default UTC", "day, week", "The request makes no sense.", "/healthz"}},
+		{"/docs/api", 200, []string{"Numbers for <programs>.", "GET /api/v1/metrics/{metric}", "Required.", "such as lead_time", "default UTC", "day, week", "The request makes no sense.", "/healthz"}},
 		{"/docs/events.md", 301, nil},
 		{"/docs/metrics/README.md", 301, nil},
 		{"/docs/api.md", 200, []string{"API"}},

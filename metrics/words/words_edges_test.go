@@ -123,6 +123,14 @@ func TestFlagsAreSaid(t *testing.T) {
 	}
 }
 
+func TestPlain(t *testing.T) {
+	for name, want := range map[string]string{"wait_to_deploy": "wait to deploy", "re_release": "re-release", "p50": "p50", "": ""} {
+		if got := words.Plain(name); got != want {
+			t.Errorf("Plain(%q): got %q, want %q", name, got, want)
+		}
+	}
+}
+
 // A sha is cut to what people compare; nothing else is.
 func TestShort(t *testing.T) {
 	sha := strings.Repeat("0123456789", 4)
