@@ -117,6 +117,41 @@ func TestCardsClaimNothing(t *testing.T) {
 	})
 }
 
+// Whatever the numbers, a change is better or worse exactly where the intervals lie apart, and the direction is that of
+// the values.
+func TestOnlyIntervalsApartAreAChange(t *testing.T) {
+	var judged []metrics.Definition
+	for _, def := range metrics.Definitions() {
+		if def.Better != "" {
+			judged = append(judged, def)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		def := rapid.SampledFrom(judged).Draw(t, "metric")
+		side := func(name string) (value float64, in *[2]float64) {
+			in = bounds(rapid.Float64Range(0, 1000).Draw(t, name+" from"), 0)
+			in[1] = in[0] + rapid.Float64Range(0, 300).Draw(t, name+" width")
+			return in[0] + (in[1]-in[0])*rapid.Float64Range(0, 1).Draw(t, name+" value"), in
+		}
+		now, a := side("now")
+		before, b := side("before")
+		got := compare(def, answer(now, 100, a, before, 100, b))
+		apart := a[0] > b[1] || b[0] > a[1]
+		want := ""
+		switch {
+		case got.Text == "as before" || !apart:
+			want = "same"
+		case (now > before) == (def.Better == "higher"):
+			want = "better"
+		default:
+			want = "worse"
+		}
+		if got.Class != want || (want == "same") != (got.Arrow == "") || got.Arrow != "" && (got.Arrow == "▲") != (now > before) {
+			t.Fatalf("%s: %v in %v against %v in %v is %+v, want %s", def.ID, now, *a, before, *b, got, want)
+		}
+	})
+}
+
 // A card without a number says why, and what to do where something can be done.
 func TestCardsWithoutANumberSayWhy(t *testing.T) {
 	flags := func(list ...string) []string { return list }
