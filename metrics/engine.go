@@ -234,6 +234,9 @@ func (e *Engine) answer(q *question) (Result, error) {
 			return Result{}, fmt.Errorf("window before: %w", err)
 		}
 		res.Previous = &Previous{Window: before.Window.JSON(), Value: prev.Value, N: prev.N, Interval: prev.Interval}
+		if slices.Contains(prev.Flags, FlagNotDeployed) {
+			res.Previous.Value = nil // nothing was there that could have had any: that is no 0 to compare with
+		}
 	}
 	return res, nil
 }
