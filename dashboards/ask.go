@@ -2,10 +2,11 @@ package dashboards
 
 import (
 	"context"
-	"slices"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
+	"cairn/internal/fault"
 	"cairn/metrics"
 )
 
@@ -35,28 +36,47 @@ func (q *questions) answer(to *metrics.Result, v view, r metrics.Request) {
 	})
 }
 
-// card asks for a metric's number card, with the view's buckets.
+// cards ask for the number cards of metrics, in the view's buckets. What happens too seldom for a window is shown over the
+// last year, and says so. The cards are there once wait has returned.
+func (q *questions) cards(v view, scope metrics.Scope, ids ...string) []card {
+	list := make([]card, len(ids))
+	for i, id := range ids {
+		q.card(&list[i], v, metrics.Request{Metric: id, Scope: scope})
+	}
+	return list
+}
+
 func (q *questions) card(to *card, v view, r metrics.Request) {
-	def := q.p.definition(r.Metric)
-	r.Window, r.Environment, r.Bucket = v.Window, v.Environment, v.Bucket
-	if slices.Contains([]string{"csat", "enps", "survey_response_rate"}, r.Metric) {
-		r.Bucket = metrics.Whole // waves of surveys are no buckets
+	def, period := q.p.definition(r.Metric), ""
+	if rare(def) {
+		v, period = v.long(), "last 12 months"
 	}
-	if r.Metric == "deploy_days_per_week" && (r.Bucket == metrics.Day || r.Bucket == metrics.Week) {
-		r.Bucket = metrics.Month
-	}
+	r.Window, r.Environment, r.Bucket = v.Window, v.Environment, bucketFor(def, v.Bucket)
 	q.do(func(ctx context.Context) error {
 		res, err := q.p.deps.Engine.Query(ctx, r)
 		if err == nil {
 			*to = newCard(v, def, res)
+			to.Period = period
 		}
 		return err
 	})
 }
 
+// rare says of a metric that what it counts happens a few times a year: new services, new people, waves of surveys.
+func rare(def metrics.Definition) bool {
+	return def.Evidence() == "services" || def.Evidence() == "people" || def.Evidence() == "answers"
+}
+
 // do asks for anything else.
 func (q *questions) do(ask func(context.Context) error) {
-	q.group.Go(func() error { return ask(q.ctx) })
+	q.group.Go(func() (err error) {
+		defer func() {
+			if p := recover(); p != nil { // in a goroutine of ours it would end the program
+				err = fault.New(fault.Internal, "dashboards: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return ask(q.ctx)
+	})
 }
 
 // wait returns when everything is answered, or with the first error.

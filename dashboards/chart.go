@@ -355,7 +355,7 @@ func class(edges []float64, v float64) int {
 	return min(max(i, 0), len(edges)-2)
 }
 
-// dots draws one value for each service or team, sorted by name, with its interval.
+// dots draws one value for each service or team, sorted by name; their intervals are in the table.
 func dots(id string, def metrics.Definition, groups []metrics.Group) chart {
 	c := chart{ID: id, Unit: def.Unit, Label: def.Title + " side by side", Table: table{Head: []string{"name", "value", "95 % interval", "n"}}}
 	var names []string

@@ -516,3 +516,16 @@ func stylesheet(t *testing.T) string {
 	t.Helper()
 	return string(unfed(t).assets["style.css"].content)
 }
+
+// What happened at an instant is marked on the bucket in which that lies, once, and not at all outside of the window.
+func TestMarksStandOnTheirBuckets(t *testing.T) {
+	series := []metrics.Point{
+		{From: "2026-01-01T00:00:00", To: "2026-02-01T00:00:00", Label: "2026-01"}, {From: "2026-02-01T00:00:00", To: "2026-03-01T00:00:00", Label: "2026-02"},
+	}
+	got := bucketMarks(series, []mark{
+		{Label: "2025-12-31T23:59:59", Name: "before"}, {Label: "2026-02-01T00:00:00", Name: "first"}, {Label: "2026-02-28T23:00:00", Name: "second"}, {Label: "2026-03-01T00:00:00", Name: "after"},
+	})
+	if want := []mark{{Label: "2026-02", Name: "first"}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -94,7 +94,7 @@ func (p *Pages) metric(c echo.Context) error {
 	b := metricPage{Definition: def, Sentence: p.docs.sentence(def.ID)}
 	own := own(c.QueryParams())
 	bucketed := r
-	bucketed.Bucket = p.bucketFor(def, v.Bucket)
+	bucketed.Bucket = bucketFor(def, v.Bucket)
 	var ev metrics.Evidence
 	var res metrics.Result
 	var byTeam, byService metrics.Result
@@ -111,6 +111,13 @@ func (p *Pages) metric(c echo.Context) error {
 	if spread {
 		q.do(func(ctx context.Context) (err error) {
 			all, err = p.deps.Engine.Explain(ctx, r, metrics.Page{Limit: 10_000})
+			return err
+		})
+	}
+	var handedOver []mark
+	if r.Scope.Service != "" || r.Scope.Team != "" {
+		q.do(func(ctx context.Context) (err error) {
+			handedOver, err = p.handedOver(ctx, v, r.Scope)
 			return err
 		})
 	}
@@ -138,7 +145,7 @@ func (p *Pages) metric(c echo.Context) error {
 	}
 	b.Choices = p.choices(v, def, r, own)
 	if bucketed.Bucket != metrics.Whole {
-		b.Series = seriesChart("series", def, res, nil)
+		b.Series = seriesChart("series", def, res, bucketMarks(res.Series, handedOver))
 		b.Series.Links = bucketLinks(v, def, res, own)
 	}
 	if spread {
@@ -181,6 +188,39 @@ func (p *Pages) metric(c echo.Context) error {
 	return p.show(c, "metric", pg)
 }
 
+// handedOver are the instants of a window at which a service, or one that a team owns, changed hands.
+func (p *Pages) handedOver(ctx context.Context, v view, scope metrics.Scope) ([]mark, error) {
+	var services []metrics.ServiceRecord
+	if scope.Team != "" {
+		list, err := p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: scope.Team, IncludeRetired: true}, metrics.Paging{Limit: metrics.MaxRecords})
+		if err != nil {
+			return nil, err
+		}
+		services = list.Services
+	} else {
+		service, err := p.deps.Engine.Service(ctx, scope.Service)
+		if err != nil {
+			return nil, err
+		}
+		services = []metrics.ServiceRecord{service}
+	}
+	owners, err := p.deps.Engine.Ownerships(ctx, names(services, nil, nil))
+	return ownershipMarks(v, services, owners), err
+}
+
+// bucketMarks puts marks, whose labels are local times, on the buckets in which they lie.
+func bucketMarks(series []metrics.Point, marks []mark) []mark {
+	var list []mark
+	for _, m := range marks {
+		at, _ := m.Label.(string)
+		i := slices.IndexFunc(series, func(p metrics.Point) bool { return p.From <= at && at < p.To })
+		if i >= 0 && !slices.ContainsFunc(list, func(known mark) bool { return known.Label == series[i].Label }) {
+			list = append(list, mark{Label: series[i].Label, Name: m.Name})
+		}
+	}
+	return list
+}
+
 // bucketLinks are the addresses of the same page over one bucket each, with what stands behind that.
 func bucketLinks(v view, def metrics.Definition, res metrics.Result, own []string) []string {
 	links := make([]string, len(res.Series))
@@ -204,7 +244,7 @@ func own(given url.Values) []string {
 }
 
 // bucketFor is the view's bucket, or the next larger one that a metric can be cut into; none for waves of surveys.
-func (p *Pages) bucketFor(def metrics.Definition, b metrics.Bucket) metrics.Bucket {
+func bucketFor(def metrics.Definition, b metrics.Bucket) metrics.Bucket {
 	switch {
 	case def.Evidence() == "answers":
 		return metrics.Whole

@@ -49,24 +49,17 @@ func (p *Pages) organisation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	b := organisationPage{Main: make([]card, 5), Minor: make([]card, 4)}
+	var b organisationPage
 	var s story
-	var deployments, leadTimes, failures metrics.Result
+	var deployments, leadTimes, byService metrics.Result
 	var teams metrics.TeamList
 	q := p.ask(c.Request().Context())
-	q.card(&b.Main[0], v.long(), metrics.Request{Metric: "time_to_first_deployment_service"})
-	q.card(&b.Main[1], v, metrics.Request{Metric: "deployments_per_week"})
-	q.card(&b.Main[2], v, metrics.Request{Metric: "lead_time"})
-	q.card(&b.Main[3], v, metrics.Request{Metric: "adoption_rate"})
-	q.card(&b.Main[4], v.long(), metrics.Request{Metric: "csat"})
-	q.card(&b.Minor[0], v, metrics.Request{Metric: "change_failure_rate"})
-	q.card(&b.Minor[1], v, metrics.Request{Metric: "failed_deployment_recovery"})
-	q.card(&b.Minor[2], v, metrics.Request{Metric: "deployment_rework_rate"})
-	q.card(&b.Minor[3], v, metrics.Request{Metric: "waiting_changes"})
+	b.Main = q.cards(v, metrics.Scope{}, "time_to_first_deployment_service", "deployments_per_week", "lead_time", "adoption_rate", "csat")
+	b.Minor = q.cards(v, metrics.Scope{}, "change_failure_rate", "failed_deployment_recovery", "deployment_rework_rate", "waiting_changes")
 	q.story(&s, v, metrics.Scope{})
 	q.answer(&deployments, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
 	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
-	q.answer(&failures, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService})
+	q.answer(&byService, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService})
 	q.do(func(ctx context.Context) (err error) {
 		teams, err = p.deps.Engine.Teams(ctx, metrics.TeamFilter{}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
@@ -74,10 +67,9 @@ func (p *Pages) organisation(c echo.Context) error {
 	if err := q.wait(); err != nil {
 		return err
 	}
-	b.Main[0].Period, b.Main[4].Period = "last 12 months", "last 12 months"
 	b.Sentences = sentences(p.cfg.Title, v, s)
 	b.Teams = tiles(teams.Teams, deployments, leadTimes)
-	if b.Moved, err = p.whatMoved(c.Request().Context(), v, failures); err != nil {
+	if b.Moved, err = p.whatMoved(c.Request().Context(), v, byService); err != nil {
 		return err
 	}
 	b.Empty = len(teams.Teams) == 0 && hasFlag(s.Deployments, metrics.FlagNotDeployed)

@@ -84,15 +84,15 @@ func leadTime(res metrics.Result) string {
 		return fmt.Sprintf("The only change took %s from the first commit to production.", now)
 	}
 	if hasFlag(res, metrics.FlagLowN) {
-		return fmt.Sprintf("Half of the few changes took less than %s from the first commit to production.", now)
+		return fmt.Sprintf("Half of the few changes took at most %s from the first commit to production.", now)
 	}
 	if res.Previous == nil {
-		return fmt.Sprintf("Half of the changes took less than %s from the first commit to production.", now)
+		return fmt.Sprintf("Half of the changes took at most %s from the first commit to production.", now)
 	}
 	def := metrics.Definition{ID: "lead_time", Unit: res.Unit, Better: "lower"}
 	before, ok := res.Previous.Value.(float64)
 	if !ok || tooFew(def, res.Previous.N) {
-		return fmt.Sprintf("Half of the changes took less than %s from the first commit to production.", now)
+		return fmt.Sprintf("Half of the changes took at most %s from the first commit to production.", now)
 	}
 	if !standsOut(def, res, value, before) {
 		return fmt.Sprintf("Lead time is steady at about %s.", now)

@@ -52,8 +52,8 @@ func TestSentences(t *testing.T) {
 		{"lead time up", "", story{LeadTime: lead(answer(30.0, 90, bounds(20, 40), 3.0, 90, bounds(1, 4)))}, []string{"Lead time went up from 3 h to 30 h."}},
 		{"lead time down", "", story{LeadTime: lead(answer(3.0, 90, bounds(1, 4), 72.0, 90, bounds(20, 90)))}, []string{"Lead time went down from 3 d to 3 h."}},
 		{"lead time in the noise", "", story{LeadTime: lead(answer(9.2, 90, bounds(8, 10.9), 30.0, 90, bounds(9, 90)))}, []string{"Lead time is steady at about 9.2 h."}},
-		{"few before", "", story{LeadTime: lead(answer(3.0, 90, bounds(1, 4), 30.0, 4, bounds(20, 40)))}, []string{"Half of the changes took less than 3 h from the first commit to production."}},
-		{"few changes", "", story{LeadTime: few}, []string{"Half of the few changes took less than 3 h from the first commit to production."}},
+		{"few before", "", story{LeadTime: lead(answer(3.0, 90, bounds(1, 4), 30.0, 4, bounds(20, 40)))}, []string{"Half of the changes took at most 3 h from the first commit to production."}},
+		{"few changes", "", story{LeadTime: few}, []string{"Half of the few changes took at most 3 h from the first commit to production."}},
 		{"one change", "", story{LeadTime: one}, []string{"The only change took 3 h from the first commit to production."}},
 		{"no change", "", story{LeadTime: lead(answer(nil, 0, nil, 30.0, 90, nil))}, nil},
 

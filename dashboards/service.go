@@ -42,21 +42,15 @@ func (p *Pages) service(c echo.Context) error {
 		return err
 	}
 	scope := metrics.Scope{Service: service.ID}
-	b := servicePage{Service: service, Name: cmp.Or(service.Name, service.ID), Cards: make([]card, 5), Minor: make([]card, 3)}
+	b := servicePage{Service: service, Name: cmp.Or(service.Name, service.ID)}
 	var s story
 	var deployments, page metrics.DeploymentList
 	var incidents metrics.IncidentList
 	var waiting metrics.ChangeList
 	var adoption metrics.Evidence
 	q := p.ask(ctx)
-	q.card(&b.Cards[0], v, metrics.Request{Metric: "deployments_per_week", Scope: scope})
-	q.card(&b.Cards[1], v, metrics.Request{Metric: "lead_time", Scope: scope})
-	q.card(&b.Cards[2], v, metrics.Request{Metric: "change_failure_rate", Scope: scope})
-	q.card(&b.Cards[3], v, metrics.Request{Metric: "failed_deployment_recovery", Scope: scope})
-	q.card(&b.Cards[4], v, metrics.Request{Metric: "waiting_changes", Scope: scope})
-	q.card(&b.Minor[0], v, metrics.Request{Metric: "deployment_rework_rate", Scope: scope})
-	q.card(&b.Minor[1], v, metrics.Request{Metric: "deployment_gap", Scope: scope})
-	q.card(&b.Minor[2], v, metrics.Request{Metric: "error_budget_remaining", Scope: scope})
+	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery", "waiting_changes")
+	b.Minor = q.cards(v, scope, "deployment_rework_rate", "deployment_gap", "error_budget_remaining")
 	q.story(&s, v, scope)
 	stages := q.stages(v, scope)
 	q.do(func(ctx context.Context) (err error) {

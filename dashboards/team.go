@@ -76,7 +76,7 @@ func (p *Pages) team(c echo.Context) error {
 		return err
 	}
 	scope := metrics.Scope{Team: team.ID}
-	b := teamPage{Team: team, Name: cmp.Or(team.Name, team.ID), Cards: make([]card, 5), Minor: make([]card, 4)}
+	b := teamPage{Team: team, Name: cmp.Or(team.Name, team.ID)}
 	var s story
 	var services metrics.ServiceList
 	var deployments metrics.DeploymentList
@@ -86,15 +86,8 @@ func (p *Pages) team(c echo.Context) error {
 	capabilities := p.deps.Engine.Capabilities()
 	b.Capabilities = make([]capability, len(capabilities))
 	q := p.ask(ctx)
-	q.card(&b.Cards[0], v, metrics.Request{Metric: "deployments_per_week", Scope: scope})
-	q.card(&b.Cards[1], v, metrics.Request{Metric: "lead_time", Scope: scope})
-	q.card(&b.Cards[2], v, metrics.Request{Metric: "change_failure_rate", Scope: scope})
-	q.card(&b.Cards[3], v, metrics.Request{Metric: "failed_deployment_recovery", Scope: scope})
-	q.card(&b.Cards[4], v, metrics.Request{Metric: "adoption_rate", Scope: scope})
-	q.card(&b.Minor[0], v.long(), metrics.Request{Metric: "time_to_first_deployment_service", Scope: scope})
-	q.card(&b.Minor[1], v, metrics.Request{Metric: "deployment_rework_rate", Scope: scope})
-	q.card(&b.Minor[2], v, metrics.Request{Metric: "waiting_changes", Scope: scope})
-	q.card(&b.Minor[3], v, metrics.Request{Metric: "deploy_days_per_week", Scope: scope})
+	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery", "adoption_rate")
+	b.Minor = q.cards(v, scope, "time_to_first_deployment_service", "deployment_rework_rate", "waiting_changes", "deploy_days_per_week")
 	for i, name := range capabilities {
 		b.Capabilities[i].Name = name
 		q.card(&b.Capabilities[i].Card, v, metrics.Request{Metric: "adoption_rate", Scope: scope, Capability: name})
@@ -109,7 +102,7 @@ func (p *Pages) team(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		owners, err = p.deps.Engine.Ownerships(ctx, names(services.Services, nil))
+		owners, err = p.deps.Engine.Ownerships(ctx, names(services.Services, nil, nil))
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
@@ -127,7 +120,6 @@ func (p *Pages) team(c echo.Context) error {
 	if err := q.wait(); err != nil {
 		return err
 	}
-	b.Minor[0].Period = "last 12 months"
 	b.Sentences = sentences(b.Name, v, s)
 	b.Stages = stages.bar()
 	b.Services = serviceRows(services.Services, capabilities, frequency, leadTimes)
