@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cairn/metrics"
@@ -204,6 +205,9 @@ func compare(def metrics.Definition, res metrics.Result) change {
 	before, ok := res.Previous.Value.(float64)
 	if !ok {
 		return change{Text: "nothing to compare with before"}
+	}
+	if slices.Contains(res.Previous.Flags, metrics.FlagBegan) {
+		return change{Text: "before: " + words.Value(before, def.Unit) + ", when not everything was live or known yet"}
 	}
 	now := res.Value.(float64)
 	if hasFlag(res, metrics.FlagLowN) || tooFew(def, res.N) || tooFew(def, res.Previous.N) {

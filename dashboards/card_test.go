@@ -271,3 +271,16 @@ func TestEvidenceWords(t *testing.T) {
 		}
 	}
 }
+
+// A window before in which the first service came live is told, and nothing is called more or better than it.
+func TestNothingIsBetterThanABeginning(t *testing.T) {
+	res := metrics.Result{Value: 40.0, N: int64(40), Previous: &metrics.Previous{Value: 5.0, N: int64(5), Flags: []string{metrics.FlagBegan}}}
+	c := compare(metrics.Definition{ID: "deployment_count", Unit: "deployments", Better: "higher"}, res)
+	if c.Class != "" || c.Arrow != "" || !strings.Contains(c.Text, "before: 5") {
+		t.Errorf("got %+v", c)
+	}
+	text := shipped("shop", view{Last: "12w"}, res)
+	if strings.Contains(text, "more") || !strings.Contains(text, "40 times") {
+		t.Errorf("got %q", text)
+	}
+}

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,7 +45,7 @@ func shipped(name string, v view, res metrics.Result) string {
 		when = "from " + v.Dates()
 	}
 	text := fmt.Sprintf("%s shipped %s %s", upper(name), times(int64(n)), when)
-	if res.Previous == nil {
+	if res.Previous == nil || slices.Contains(res.Previous.Flags, metrics.FlagBegan) {
 		return text + "."
 	}
 	before, ok := res.Previous.Value.(float64)

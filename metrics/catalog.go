@@ -20,9 +20,12 @@ type Definition struct {
 // Units.
 const (
 	unitDeployments = "deployments"
-	unitHours       = "hours"
-	unitDays        = "days"
-	unitRatio       = "ratio"
+
+	unitDeploymentsPerWeek = "deployments/week"
+
+	unitHours = "hours"
+	unitDays  = "days"
+	unitRatio = "ratio"
 )
 
 // Statistics that several metrics offer.
@@ -41,7 +44,7 @@ func catalogue() []Definition {
 		{ID: "deployment_count_all", Version: "deployment_count_all.transitions.v1", Title: "Deployments, rollbacks and re-releases", Unit: unitDeployments, answer: (*Engine).deploymentCount, kinds: []string{"change", "rollback", "re_release"}, evidence: "deployments"},
 		{ID: "redeploy_count", Version: "redeploy_count.v1", Title: "Redeploys", Unit: unitDeployments, answer: (*Engine).redeployCount, evidence: "runs"},
 		{ID: "rollback_count", Version: "rollback_count.v1", Title: "Rollbacks", Unit: unitDeployments, Better: "lower", answer: (*Engine).deploymentCount, kinds: []string{"rollback"}, evidence: "deployments"},
-		{ID: "deployments_per_week", Version: "deployments_per_week.elapsed.v1", Title: "Deployment frequency", Unit: "deployments/week", Better: "higher", Statistics: []string{StatisticRate, StatisticTypicalService}, answer: (*Engine).deploymentsPerWeek, kinds: []string{"change"}, evidence: "deployments"},
+		{ID: "deployments_per_week", Version: "deployments_per_week.elapsed.v1", Title: "Deployment frequency", Unit: unitDeploymentsPerWeek, Better: "higher", Statistics: []string{StatisticRate, StatisticTypicalService}, answer: (*Engine).deploymentsPerWeek, kinds: []string{"change"}, evidence: "deployments"},
 		{ID: "deploy_days_per_week", Version: "deploy_days_per_week.median_whole_iso_weeks.v1", Title: "Deploy days per week", Unit: "days/week", Better: "higher", answer: (*Engine).deployDays, kinds: []string{"change"}, evidence: "deployments"},
 		{ID: "deployment_gap", Version: "deployment_gap.median.v1", Title: "Time between deployments", Unit: unitHours, Better: "lower", answer: (*Engine).aggregate, kinds: []string{"change"}, evidence: "deployments"},
 		{ID: "lead_time", Version: "lead_time.first_commit_to_first_target.v1", Title: "Lead time for changes", Unit: unitHours, Better: "lower", Statistics: []string{StatisticP50, StatisticP75, StatisticP90, StatisticTypicalService}, answer: (*Engine).leadTime, evidence: "changes"},

@@ -234,11 +234,31 @@ func (e *Engine) answer(q *question) (Result, error) {
 			return Result{}, fmt.Errorf("window before: %w", err)
 		}
 		res.Previous = &Previous{Window: before.Window.JSON(), Value: prev.Value, N: prev.N, Interval: prev.Interval}
-		if slices.Contains(prev.Flags, FlagNotDeployed) {
-			res.Previous.Value = nil // nothing was there that could have had any: that is no 0 to compare with
+		if err := e.judge(&before, prev, res.Previous); err != nil {
+			return Result{}, fmt.Errorf("window before: %w", err)
 		}
 	}
 	return res, nil
+}
+
+// judge says of a number of deployments in the window before whether it can be compared with. Where nothing was live it is
+// no 0, and where the first service came live in it, or became known, it may have counted less than there was.
+func (e *Engine) judge(q *question, res Result, p *Previous) error {
+	if p.Value == nil || q.def.Unit != unitDeployments && q.def.Unit != unitDeploymentsPerWeek {
+		return nil
+	}
+	if slices.Contains(res.Flags, FlagNotDeployed) {
+		p.Value = nil
+		return nil
+	}
+	lives, err := e.lives(q)
+	if err != nil {
+		return err
+	}
+	if first, _ := lives.bounds(); first.After(q.Window.From) {
+		p.Flags = []string{FlagBegan}
+	}
+	return nil
 }
 
 // ask brings attribution up to date and resolves a request.

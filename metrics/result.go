@@ -91,6 +91,7 @@ type Previous struct {
 	Value    any         `json:"value"`
 	N        any         `json:"n"`
 	Interval *[2]float64 `json:"interval"`
+	Flags    []string    `json:"flags,omitempty"` // began: see FlagBegan
 }
 
 // Point is one bucket of a series. Value is null where there is no data; a partial bucket is still running.
@@ -116,6 +117,7 @@ const (
 	FlagNotDeployed = "not_in_service" // no service in scope was live in the window
 	FlagSuppressed  = "suppressed"     // too few people to keep them anonymous
 	FlagLowResponse = "low_response"   // fewer than 60 % of those asked answered
+	FlagBegan       = "began"          // of the window before: nothing in scope was live yet when it began, so that it may have counted less
 	FlagCatchingUp  = "catching_up"    // facts have arrived that are not yet in the number
 )
 

@@ -169,6 +169,9 @@ func printResult(w io.Writer, title string, r *metrics.Result) {
 		if r.Previous.N != nil {
 			fmt.Fprintf(w, ", n = %s", words.Size(r.Previous.N))
 		}
+		for _, f := range r.Previous.Flags {
+			fmt.Fprintf(w, " (%s)", words.Flag(f))
+		}
 		fmt.Fprintln(w)
 	}
 	for _, f := range r.Flags {

@@ -115,6 +115,7 @@ func Flag(flag string) string {
 		metrics.FlagNotDeployed: "no service in scope was live in the window",
 		metrics.FlagSuppressed:  "suppressed: too few people to keep them anonymous",
 		metrics.FlagLowResponse: "fewer than 60 % of those asked answered",
+		metrics.FlagBegan:       "nothing was live yet when the window began",
 		metrics.FlagCatchingUp:  "facts have arrived that are not in the number yet: ask again",
 	}
 	if say, ok := words[flag]; ok {
