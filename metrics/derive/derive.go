@@ -153,12 +153,26 @@ func (d *Deriver) drop() {
 // CatchUp derives everything that the facts stored before the call change. After an error nothing is lost: the next
 // call does the work again. One call works at a time; others wait, no longer than their ctx.
 func (d *Deriver) CatchUp(ctx context.Context) error {
+	return d.catchUp(ctx, func() bool { return false })
+}
+
+// catchUp is CatchUp, unless it is done already when the work of those before is.
+func (d *Deriver) catchUp(ctx context.Context, done func() bool) (err error) {
 	select {
 	case d.working <- struct{}{}:
 		defer func() { <-d.working }()
 	case <-ctx.Done():
 		return fmt.Errorf("derive.CatchUp: %w", ctx.Err())
 	}
+	if done() {
+		return nil
+	}
+	arrivals := d.feed.arrivals.Load()
+	defer func() {
+		if err == nil {
+			d.feed.taken.Store(arrivals)
+		}
+	}()
 	if !d.started {
 		if err := d.resume(ctx); err != nil {
 			return fmt.Errorf("derive.CatchUp: %w", err)

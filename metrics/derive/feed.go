@@ -20,19 +20,13 @@ func (d *Deriver) Feed() (arrived func()) {
 
 // Fresh is CatchUp for those who only ask. Where arrivals are told of, and there was none, it costs nothing.
 func (d *Deriver) Fresh(ctx context.Context) error {
-	arrivals := d.feed.arrivals.Load()
-	if taken := d.feed.taken.Load(); arrivals > 0 && taken == arrivals {
+	asked := d.feed.arrivals.Load()
+	fresh := func() bool { return asked > 0 && d.feed.taken.Load() >= asked }
+	if fresh() {
 		return nil
 	}
-	if err := d.CatchUp(ctx); err != nil {
-		return err
-	}
-	for {
-		taken := d.feed.taken.Load()
-		if taken >= arrivals || d.feed.taken.CompareAndSwap(taken, arrivals) {
-			return nil
-		}
-	}
+	// Many may ask at once: who waited while another took everything in has nothing left to do.
+	return d.catchUp(ctx, fresh)
 }
 
 // Epoch tells states of the store apart, as metrics see it: it is another one after facts were told of or found, and
