@@ -98,19 +98,20 @@ func (p *Pages) metric(c echo.Context) error {
 	var ev metrics.Evidence
 	var res metrics.Result
 	var byTeam, byService metrics.Result
-	var all metrics.Evidence
+	var values []float64
+	var more bool
 	q := p.ask(c.Request().Context())
 	q.do(func(ctx context.Context) (err error) {
 		res, err = p.deps.Engine.Query(ctx, bucketed)
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		ev, err = p.deps.Engine.Explain(ctx, r, metrics.Page{Limit: evidencePage, Offset: offset})
+		ev, err = p.deps.Engine.Explain(ctx, bucketed, metrics.Page{Limit: evidencePage, Offset: offset})
 		return err
 	})
 	if spread {
 		q.do(func(ctx context.Context) (err error) {
-			all, err = p.deps.Engine.Explain(ctx, r, metrics.Page{Limit: 10_000})
+			values, more, err = p.deps.Engine.Spread(ctx, bucketed)
 			return err
 		})
 	}
@@ -126,7 +127,7 @@ func (p *Pages) metric(c echo.Context) error {
 			continue
 		}
 		grouped := r
-		grouped.GroupBy, grouped.NoPrevious = by, true
+		grouped.GroupBy, grouped.GroupsOnly, grouped.NoPrevious = by, true, true
 		q.do(func(ctx context.Context) (err error) {
 			*to, err = p.deps.Engine.Query(ctx, grouped)
 			return err
@@ -149,8 +150,8 @@ func (p *Pages) metric(c echo.Context) error {
 		b.Series.Links = bucketLinks(v, def, res, own)
 	}
 	if spread {
-		spread := distribution("distribution", def, valuesOf(all.Items), quantilesOf(res))
-		if all.Next != 0 {
+		spread := distribution("distribution", def, values, quantilesOf(res))
+		if more {
 			spread.Caption = "Of the first 10,000"
 		}
 		b.Spread = &spread
@@ -261,16 +262,6 @@ func spreads(def metrics.Definition) bool {
 		return true
 	}
 	return false
-}
-
-func valuesOf(items []metrics.Item) []float64 {
-	var list []float64
-	for _, i := range items {
-		if i.Counted && i.Value != nil {
-			list = append(list, *i.Value)
-		}
-	}
-	return list
 }
 
 // quantilesOf are the quantiles that an answer tells.

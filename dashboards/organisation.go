@@ -57,9 +57,9 @@ func (p *Pages) organisation(c echo.Context) error {
 	b.Main = q.cards(v, metrics.Scope{}, "time_to_first_deployment_service", "deployments_per_week", "lead_time", "adoption_rate", "csat")
 	b.Minor = q.cards(v, metrics.Scope{}, "change_failure_rate", "failed_deployment_recovery", "deployment_rework_rate", "waiting_changes")
 	q.story(&s, v, metrics.Scope{})
-	q.answer(&deployments, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
-	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam})
-	q.answer(&byService, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService})
+	q.answer(&deployments, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam, GroupsOnly: true, NoPrevious: true})
+	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam, GroupsOnly: true, NoPrevious: true})
+	q.answer(&byService, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService, GroupsOnly: true})
 	q.do(func(ctx context.Context) (err error) {
 		teams, err = p.deps.Engine.Teams(ctx, metrics.TeamFilter{}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
@@ -179,12 +179,9 @@ func (p *Pages) whatMoved(ctx context.Context, v view, byService metrics.Result)
 	all = all[:min(len(all), mostMoved)]
 	list := make([]moved, len(all))
 	q := p.ask(ctx)
-	stages := make([][]metrics.Result, len(all))
+	stages := make([]stageAnswers, len(all))
 	for i, m := range all {
-		stages[i] = make([]metrics.Result, len(metrics.Stages()))
-		for j, stage := range metrics.Stages() {
-			q.answer(&stages[i][j], v, metrics.Request{Metric: "lead_time", Stage: stage, Scope: metrics.Scope{Service: m.group.Key}})
-		}
+		q.stages(&stages[i], v, metrics.Scope{Service: m.group.Key})
 	}
 	if err := q.wait(); err != nil {
 		return nil, err

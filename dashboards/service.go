@@ -37,36 +37,38 @@ func (p *Pages) service(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	service, err := p.deps.Engine.Service(ctx, c.Param("id"))
-	if err != nil {
-		return err
-	}
-	scope := metrics.Scope{Service: service.ID}
-	b := servicePage{Service: service, Name: cmp.Or(service.Name, service.ID)}
+	name := c.Param("id") // or an alias
+	scope := metrics.Scope{Service: name}
+	var b servicePage
 	var s story
 	var deployments, page metrics.DeploymentList
 	var incidents metrics.IncidentList
 	var waiting metrics.ChangeList
 	var adoption metrics.Evidence
 	q := p.ask(ctx)
+	q.do(func(ctx context.Context) (err error) {
+		b.Service, err = p.deps.Engine.Service(ctx, name)
+		return err
+	})
 	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery", "waiting_changes")
 	b.Minor = q.cards(v, scope, "deployment_rework_rate", "deployment_gap", "error_budget_remaining")
 	q.story(&s, v, scope)
-	stages := q.stages(v, scope)
+	var stages stageAnswers
+	q.stages(&stages, v, scope)
 	q.do(func(ctx context.Context) (err error) {
-		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: service.ID, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		page, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: service.ID, Environment: v.Environment, To: v.Window.To, IncludeRuns: true}, metrics.Paging{Limit: listed, Cursor: c.QueryParam("cursor")})
+		page, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, To: v.Window.To, IncludeRuns: true}, metrics.Paging{Limit: listed, Cursor: c.QueryParam("cursor")})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Service: service.ID, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Service: name, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: service.ID, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
+		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: name, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
@@ -74,12 +76,14 @@ func (p *Pages) service(c echo.Context) error {
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		b.Ownership, err = p.deps.Engine.ServiceOwnership(ctx, service.ID)
+		b.Ownership, err = p.deps.Engine.ServiceOwnership(ctx, name)
 		return err
 	})
 	if err := q.wait(); err != nil {
 		return err
 	}
+	service := b.Service
+	b.Name = cmp.Or(service.Name, service.ID)
 	b.Sentences = sentences(b.Name, v, s)
 	b.Stages = stages.bar()
 	b.Deployments, b.Incidents, b.Waiting = page.Deployments, incidents.Incidents, waiting.Changes

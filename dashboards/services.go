@@ -60,8 +60,8 @@ func (p *Pages) services(c echo.Context) error {
 		list, err = p.deps.Engine.Services(ctx, f, metrics.Paging{Limit: catalogued, Cursor: c.QueryParam("cursor")})
 		return err
 	})
-	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByService, NoPrevious: true})
-	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByService, NoPrevious: true})
+	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true, NoPrevious: true})
+	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true, NoPrevious: true})
 	if err := q.wait(); err != nil {
 		return err
 	}

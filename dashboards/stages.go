@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"strings"
@@ -19,16 +20,15 @@ type stageBar struct {
 // stageShare is one stage.
 type stageShare struct{ Name, Words, Value, N string }
 
-// stageAnswers are the medians of the stages, as they come in.
+// stageAnswers are the medians of the stages.
 type stageAnswers []metrics.Result
 
 // stages asks for the median of each stage of the lead time.
-func (q *questions) stages(v view, scope metrics.Scope) stageAnswers {
-	list := make(stageAnswers, len(metrics.Stages()))
-	for i, stage := range metrics.Stages() {
-		q.answer(&list[i], v, metrics.Request{Metric: "lead_time", Stage: stage, Scope: scope})
-	}
-	return list
+func (q *questions) stages(to *stageAnswers, v view, scope metrics.Scope) {
+	q.do(func(ctx context.Context) (err error) {
+		*to, err = q.p.deps.Engine.Stages(ctx, metrics.Request{Scope: scope, Window: v.Window, Environment: v.Environment})
+		return err
+	})
 }
 
 // bar lays the stages out. Medians do not add up to the median of the whole, so the bar shows how they compare and

@@ -71,12 +71,9 @@ func (p *Pages) team(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	team, err := p.deps.Engine.Team(ctx, c.Param("id"))
-	if err != nil {
-		return err
-	}
-	scope := metrics.Scope{Team: team.ID}
-	b := teamPage{Team: team, Name: cmp.Or(team.Name, team.ID)}
+	id := c.Param("id")
+	scope := metrics.Scope{Team: id}
+	var b teamPage
 	var s story
 	var services metrics.ServiceList
 	var deployments metrics.DeploymentList
@@ -86,19 +83,33 @@ func (p *Pages) team(c echo.Context) error {
 	capabilities := p.deps.Engine.Capabilities()
 	b.Capabilities = make([]capability, len(capabilities))
 	q := p.ask(ctx)
-	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery", "adoption_rate")
+	q.do(func(ctx context.Context) (err error) {
+		b.Team, err = p.deps.Engine.Team(ctx, id)
+		return err
+	})
+	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery")
+	var adoption card
 	b.Minor = q.cards(v, scope, "time_to_first_deployment_service", "deployment_rework_rate", "waiting_changes", "deploy_days_per_week")
-	for i, name := range capabilities {
-		b.Capabilities[i].Name = name
-		q.card(&b.Capabilities[i].Card, v, metrics.Request{Metric: "adoption_rate", Scope: scope, Capability: name})
-	}
+	q.do(func(ctx context.Context) error {
+		def := p.definition("adoption_rate")
+		all, each, err := p.deps.Engine.Adoption(ctx, metrics.Request{Scope: scope, Window: v.Window, Environment: v.Environment, Bucket: v.Bucket})
+		if err != nil {
+			return err
+		}
+		adoption = newCard(v, def, all)
+		for i, res := range each {
+			b.Capabilities[i] = capability{Name: capabilities[i], Card: newCard(v, def, res)}
+		}
+		return nil
+	})
 	q.story(&s, v, scope)
-	stages := q.stages(v, scope)
-	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService})
-	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService})
+	var stages stageAnswers
+	q.stages(&stages, v, scope)
+	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true})
+	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true})
 	var owners map[string][]metrics.OwnershipSpan
 	q.do(func(ctx context.Context) (err error) {
-		services, err = p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: team.ID}, metrics.Paging{Limit: metrics.MaxRecords})
+		services, err = p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: id}, metrics.Paging{Limit: metrics.MaxRecords})
 		if err != nil {
 			return err
 		}
@@ -106,20 +117,22 @@ func (p *Pages) team(c echo.Context) error {
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Team: team.ID, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Team: id, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Team: team.ID, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
+		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Team: id, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 		return err
 	})
 	q.do(func(ctx context.Context) (err error) {
-		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Team: team.ID, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
+		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Team: id, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
 		return err
 	})
 	if err := q.wait(); err != nil {
 		return err
 	}
+	b.Name = cmp.Or(b.Team.Name, id)
+	b.Cards = append(b.Cards, adoption)
 	b.Sentences = sentences(b.Name, v, s)
 	b.Stages = stages.bar()
 	b.Services = serviceRows(services.Services, capabilities, frequency, leadTimes)
@@ -128,7 +141,7 @@ func (p *Pages) team(c echo.Context) error {
 	b.Timeline = timeline("timeline", v, names(services.Services, deployments.Deployments, incidents.Incidents), occurrences(v, deployments.Deployments, incidents.Incidents), marks)
 	b.Incidents = incidents.Incidents[:min(len(incidents.Incidents), fewIncidents)]
 	if len(b.Incidents) < len(incidents.Incidents) {
-		b.IncidentsAll = v.Link(place("metrics", "time_to_restore"), "team", team.ID) + "#evidence"
+		b.IncidentsAll = v.Link(place("metrics", "time_to_restore"), "team", id) + "#evidence"
 	}
 	for _, d := range deployments.Deployments {
 		if d.Failed && d.RestoredAt == nil {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"reflect"
@@ -24,9 +25,13 @@ type row struct {
 	bounds bool
 }
 
+// separate are a query's rows by the stage or capability that they are of, "" where it has no column each, and by whose
+// they are.
+type separate map[string]map[string]byBucket
+
 // rows runs a query of which each row says whose it is and is a bucket (a local date) with value and n; further columns
 // are parts.
-func (e *Engine) rows(q *question, name string, p store.Params) (map[string]byBucket, error) {
+func (e *Engine) rows(q *question, name string, p store.Params) (separate, error) {
 	rows, err := e.st.Query(q.ctx, e.query(grouped(name, q.by)), p)
 	if err != nil {
 		return nil, err
@@ -37,18 +42,20 @@ func (e *Engine) rows(q *question, name string, p store.Params) (map[string]byBu
 	for i, t := range rows.ColumnTypes() {
 		dest[i] = reflect.New(t.ScanType()).Interface()
 	}
-	out := map[string]byBucket{}
+	out := separate{}
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
 		r := row{parts: make(map[string]any, len(columns)), value: math.NaN(), low: math.NaN(), high: math.NaN()}
-		whose := ""
+		whose, each := "", ""
 		for i, c := range columns {
 			v := plain(dest[i])
 			switch c {
 			case "whose":
 				whose = v.(string)
+			case "each":
+				each = v.(string)
 			case "bucket", "t":
 				r.key = v.(time.Time).UTC()
 			case "value":
@@ -64,10 +71,13 @@ func (e *Engine) rows(q *question, name string, p store.Params) (map[string]byBu
 			}
 		}
 		r.bounds = !math.IsNaN(r.low) && !math.IsNaN(r.high)
-		if out[whose] == nil {
-			out[whose] = byBucket{}
+		if out[each] == nil {
+			out[each] = map[string]byBucket{}
 		}
-		out[whose][r.key] = r
+		if out[each][whose] == nil {
+			out[each][whose] = byBucket{}
+		}
+		out[each][whose][r.key] = r
 	}
 	return out, rows.Err()
 }
@@ -120,7 +130,19 @@ func jsonable(v any) any {
 
 // told runs a query of which each row is a bucket, for a question and the one about the window before at once.
 func (e *Engine) told(q *question, name string) (byBucket, error) {
-	return mine(q, name, func() (map[string]byBucket, error) { return e.rows(q, name, q.use()) })
+	return e.toldOf(q, name, func() (store.Params, error) { return q.use(), nil })
+}
+
+// toldOf is told with other values than those of every query.
+func (e *Engine) toldOf(q *question, name string, values func() (store.Params, error)) (byBucket, error) {
+	all, err := once(q, grouped(name, q.by), func() (separate, error) {
+		p, err := values()
+		if err != nil {
+			return nil, err
+		}
+		return e.rows(q, name, p)
+	})
+	return all[q.each][q.whose], err
 }
 
 // byBucket are a query's rows.
@@ -253,7 +275,9 @@ func (e *Engine) leadTime(q *question) (Result, error) {
 	case q.Stage != "" && !slices.Contains(stages[:], q.Stage):
 		return Result{}, fault.New(fault.Invalid, "stage is %q: expected one of %v", q.Stage, stages)
 	case q.Stage != "":
-		return e.aggregateOf(q, "lead_time.stage")
+		one := *q
+		one.each = q.Stage
+		return e.aggregateOf(&one, "lead_time.stage")
 	case q.Statistic == StatisticTypicalService:
 		return e.aggregateOf(q, "lead_time.typical_service")
 	}
@@ -331,16 +355,15 @@ func (e *Engine) lives(q *question) (lives, error) {
 
 // findLives finds the life of each service that any question asked together with this one is about.
 func (e *Engine) findLives(q *question) (map[string]life, error) {
-	var rows []struct {
-		Service   string     `ch:"service"`
-		First     time.Time  `ch:"first"`
-		RetiredAt *time.Time `ch:"retired_at"`
-	}
-	if err := e.st.Select(q.ctx, &rows, e.query("evidence/lives"), q.use()); err != nil {
+	ends, err := e.findEnds(q)
+	if err != nil {
 		return nil, err
 	}
 	all := map[string]life{}
-	for _, r := range rows {
+	for _, r := range ends {
+		if r.First.After(q.AsOf) {
+			continue
+		}
 		whole := life{Span: derive.Span{From: r.First, To: forever}}
 		if r.RetiredAt != nil && !r.RetiredAt.After(q.AsOf) {
 			whole.To, whole.retired = *r.RetiredAt, true
@@ -348,6 +371,30 @@ func (e *Engine) findLives(q *question) (map[string]life, error) {
 		all[r.Service] = whole
 	}
 	return all, nil
+}
+
+// ends are when the life of each service in an environment began and ended, whatever is asked about it.
+type ends []struct {
+	Service   string     `ch:"service"`
+	First     time.Time  `ch:"first"`
+	RetiredAt *time.Time `ch:"retired_at"`
+}
+
+func (l ends) clone() ends { return l } // nobody changes them
+func (l ends) points() int { return 1 + len(l)/10 }
+
+// findEnds finds the lives of every service, to be kept for the questions that follow. Where nothing is kept it asks
+// for those of the question alone.
+func (e *Engine) findEnds(q *question) (ends, error) {
+	find := func(ctx context.Context, p store.Params) (found ends, err error) {
+		err = e.st.Select(ctx, &found, e.query("evidence/lives"), p)
+		return found, err
+	}
+	if !q.keeps {
+		return find(q.ctx, q.use())
+	}
+	p := store.Params{"environment": q.Environment, "target": q.Target, "any_service": true, "services": []string{}}
+	return keep(q.ctx, &e.kept, e.cfg.AnswersKept, e.now, e.derive.Epoch, recordsKey{list: "lives", filter: [2]string{q.Environment, q.Target}}, func(ctx context.Context) (ends, error) { return find(ctx, p) })
 }
 
 func later(a, b time.Time) time.Time {

@@ -148,6 +148,8 @@ type question struct {
 	before   bool           // this is about the window before the one that was asked for
 	by       string         // what the rows of its queries are told apart by; "" for not at all
 	whose    string         // whose rows they are that this is about, where they are told apart
+	each     string         // of which stage or capability they are, where all of them are asked at once
+	keeps    bool           // what is found for every question may be kept for the next
 	found    map[string]any // see once
 }
 
@@ -185,6 +187,52 @@ func (e *Engine) Query(ctx context.Context, r Request) (Result, error) {
 	return answered(ctx, e, e.key(r), func(ctx context.Context, stale bool) (Result, error) { return e.compute(ctx, def, r, stale) })
 }
 
+// Stages answers a request for the lead time once for each stage, in their order, at the price of one.
+func (e *Engine) Stages(ctx context.Context, r Request) ([]Result, error) {
+	r.Metric, r.Stage, r.GroupBy = "lead_time", "", ""
+	return e.apart(ctx, r, Stages(), store.Params{"stages": Stages()}, func(q *question, stage string) { q.Stage = stage })
+}
+
+// Adoption answers a request for the adoption rate, and once more for each of Capabilities, in their order, at the price
+// of one.
+func (e *Engine) Adoption(ctx context.Context, r Request) (all Result, each []Result, err error) {
+	r.Metric, r.Capability, r.GroupBy = "adoption_rate", "", ""
+	list, err := e.apart(ctx, r, append([]string{""}, e.Capabilities()...), store.Params{"apart": true}, func(q *question, capability string) { q.each = capability })
+	if err != nil {
+		return Result{}, nil, err
+	}
+	return list[0], list[1:], nil
+}
+
+// apart answers a request for each of several stages or capabilities. They share what they find, all by one query with
+// the given values.
+func (e *Engine) apart(ctx context.Context, r Request, list []string, values store.Params, about func(q *question, one string)) ([]Result, error) {
+	def, r, err := e.check(r)
+	if err != nil {
+		return nil, err
+	}
+	return answered(ctx, e, apartKey{e.key(r)}, func(ctx context.Context, stale bool) (results, error) {
+		q, err := e.pose(ctx, def, r)
+		if err != nil {
+			return nil, err
+		}
+		q.keeps = !stale && e.cfg.AnswersKept > 0
+		maps.Copy(q.params, values)
+		all := make(results, len(list))
+		for i, one := range list {
+			question := *q
+			about(&question, one)
+			if all[i], err = e.answer(&question); err != nil {
+				return nil, fmt.Errorf("metrics.Query(%q), %s: %w", r.Metric, one, err)
+			}
+			if stale {
+				all[i].Flags = append(all[i].Flags, FlagCatchingUp)
+			}
+		}
+		return all, nil
+	})
+}
+
 // Epoch names what answers are made of: as long as it is the same, an answer that was given still stands. It changes
 // when facts arrive, when attribution writes, and, because time goes on, as often as answers are computed anew.
 func (e *Engine) Epoch(ctx context.Context) (string, error) {
@@ -204,8 +252,12 @@ func (e *Engine) compute(ctx context.Context, def Definition, r Request, stale b
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := e.answer(q)
-	if err != nil {
+	q.keeps = !stale && e.cfg.AnswersKept > 0
+	var res Result
+	if q.GroupBy != "" && q.GroupsOnly {
+		res.Series = []Point{}
+		e.frame(q, &res)
+	} else if res, err = e.answer(q); err != nil {
 		return Result{}, fmt.Errorf("metrics.Query(%q): %w", r.Metric, err)
 	}
 	if stale {
@@ -408,7 +460,7 @@ func (e *Engine) params(q *question) store.Params {
 	return store.Params{
 		"environment": q.Environment, "target": q.Target, "any_service": q.services == nil, "services": services,
 		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
-		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stage": q.Stage,
+		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stages": []string{q.Stage}, "apart": false,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
 		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
 	}

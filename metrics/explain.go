@@ -3,6 +3,8 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"cairn/internal/fault"
@@ -61,15 +63,110 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 	if err != nil {
 		return Evidence{}, err
 	}
+	// What stands behind an answer is as of the same instant: it is kept for as long as that answer is given.
 	r.AsOf = res.AsOf
-	q, err := e.ask(ctx, r)
+	def, r, err := e.check(r)
 	if err != nil {
 		return Evidence{}, err
 	}
-	ev := Evidence{Result: res, Items: []Item{}, LeftOut: []LeftOut{}}
-	file := q.def.evidence
-	p := q.use()
-	p["limit"], p["offset"], p["value"] = page.Limit+1, page.Offset, ""
+	ev, err := answered(ctx, e, evidenceKey{e.key(r), page}, func(ctx context.Context, _ bool) (Evidence, error) {
+		q, err := e.pose(ctx, def, r)
+		if err != nil {
+			return Evidence{}, err
+		}
+		ev, err := e.evidence(q, page)
+		if err != nil {
+			err = fmt.Errorf("metrics.Explain(%q): %w", r.Metric, err)
+		}
+		return ev, err
+	})
+	ev.Result = res
+	return ev, err
+}
+
+// Spread answers with the values of what Explain lists as counted: of the first maxSpread facts, whether counted or not,
+// and says whether there are more. Errors are those of Query.
+func (e *Engine) Spread(ctx context.Context, r Request) (values []float64, more bool, err error) {
+	res, err := e.Query(ctx, r)
+	if err != nil {
+		return nil, false, err
+	}
+	r.AsOf = res.AsOf
+	def, r, err := e.check(r)
+	if err != nil {
+		return nil, false, err
+	}
+	found, err := answered(ctx, e, spreadKey{e.key(r)}, func(ctx context.Context, _ bool) (spread, error) {
+		q, err := e.pose(ctx, def, r)
+		if err != nil {
+			return spread{}, err
+		}
+		file, p, ok := e.evidenceOf(q)
+		if !ok {
+			return spread{}, nil
+		}
+		p["limit"], p["offset"] = maxSpread+1, 0
+		var rows []struct {
+			Value   *float64 `ch:"value"`
+			Counted bool     `ch:"counted"`
+		}
+		if err := e.st.Select(ctx, &rows, e.query("evidence/"+file+" values"), p); err != nil {
+			return spread{}, fmt.Errorf("metrics.Spread(%q): %w", r.Metric, err)
+		}
+		s := spread{more: len(rows) > maxSpread}
+		for _, row := range rows[:min(len(rows), maxSpread)] {
+			if row.Counted && row.Value != nil {
+				s.values = append(s.values, *row.Value)
+			}
+		}
+		return s, nil
+	})
+	return found.values, found.more, err
+}
+
+// maxSpread is how many facts Spread looks at.
+const maxSpread = 10_000
+
+// spread are values that are kept.
+type spread struct {
+	values []float64
+	more   bool
+}
+
+func (s spread) points() int { return 1 + len(s.values)/100 }
+
+func (s spread) clone() spread {
+	s.values = slices.Clone(s.values)
+	return s
+}
+
+// evidenceKey and spreadKey are requests whose evidence is kept.
+type (
+	evidenceKey struct {
+		requestKey
+		page Page
+	}
+	spreadKey struct{ requestKey }
+)
+
+func (ev Evidence) points() int { return 1 + len(ev.Items) + len(ev.LeftOut) }
+
+func (ev Evidence) clone() Evidence {
+	ev.Result, ev.Items, ev.LeftOut = ev.Result.clone(), slices.Clone(ev.Items), slices.Clone(ev.LeftOut)
+	for i := range ev.Items {
+		it := &ev.Items[i]
+		it.Teams, it.Value, it.Details = slices.Clone(it.Teams), clonePointer(it.Value), maps.Clone(it.Details)
+	}
+	for i := range ev.LeftOut {
+		ev.LeftOut[i].Examples = slices.Clone(ev.LeftOut[i].Examples)
+	}
+	return ev
+}
+
+// evidenceOf is the query that lists the evidence of a question, with its values. Some metrics have no such query.
+func (e *Engine) evidenceOf(q *question) (file string, p store.Params, ok bool) {
+	file, p = q.def.evidence, q.use()
+	p["value"] = ""
 	switch q.def.evidence {
 	case "failures":
 		file, p["value"] = "deployments", "recovery"
@@ -87,10 +184,20 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 	case "adoption", "waiting":
 		p["instants"] = []time.Time{q.stateAt(Span{From: q.Window.From, To: q.Window.To})}
 		p["capabilities"] = e.capabilities(q)
-	case "people", "answers":
+	case "people", "answers", "slos":
+		return file, p, false
+	}
+	return file, p, true
+}
+
+func (e *Engine) evidence(q *question, page Page) (Evidence, error) {
+	ev := Evidence{Items: []Item{}, LeftOut: []LeftOut{}}
+	file, p, ok := e.evidenceOf(q)
+	switch {
+	case file == "people" || file == "answers":
 		ev.Note = "single people are never shown; the counts in the result's parts are all there is to see"
 		return ev, nil
-	case "slos":
+	case !ok:
 		items, err := e.measurementItems(q)
 		if rest := items[min(page.Offset, len(items)):]; len(rest) > page.Limit {
 			ev.Items, ev.Next = rest[:page.Limit], page.Offset+page.Limit
@@ -99,8 +206,10 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 		}
 		return ev, err
 	}
-	if ev.Items, err = e.items(ctx, file, p); err != nil {
-		return Evidence{}, fmt.Errorf("metrics.Explain(%q): %w", r.Metric, err)
+	p["limit"], p["offset"] = page.Limit+1, page.Offset
+	var err error
+	if ev.Items, err = e.items(q.ctx, file, p); err != nil {
+		return Evidence{}, err
 	}
 	if len(ev.Items) > page.Limit {
 		ev.Items, ev.Next = ev.Items[:page.Limit], page.Offset+page.Limit
@@ -111,8 +220,8 @@ func (e *Engine) Explain(ctx context.Context, r Request, page Page) (Evidence, e
 			N        uint64   `ch:"n"`
 			Examples []string `ch:"examples"`
 		}
-		if err := e.st.Select(ctx, &rows, e.query("evidence/left_out"), p); err != nil {
-			return Evidence{}, fmt.Errorf("metrics.Explain(%q): %w", r.Metric, err)
+		if err := e.st.Select(q.ctx, &rows, e.query("evidence/left_out"), p); err != nil {
+			return Evidence{}, err
 		}
 		for _, row := range rows {
 			ev.LeftOut = append(ev.LeftOut, LeftOut{Reason: row.Reason, N: int64(row.N), Examples: row.Examples})

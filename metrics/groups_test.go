@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,94 @@ func compareGroups(t *testing.T, e *metrics.Engine, r metrics.Request) {
 		res.Groups = nil
 		if diff := cmp.Diff(plain, res); diff != "" {
 			t.Errorf("what is said of all (-without groups +with):\n%s", diff)
+		}
+	}
+}
+
+// What is asked together, alone or again has the answer that each question has by itself, to the last digit, whether
+// answers are kept or not.
+func TestWhatIsAskedTogetherIsWhatEachQuestionSays(t *testing.T) {
+	st := storetest.New(t)
+	kept := load(t, st, rapid.Custom(company).Example(1))
+	now := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC) // as load has it
+	cfg := metrics.DefaultConfig()
+	cfg.AnswersKept = 0
+	plain, err := metrics.New(cfg, st, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.Feed()
+	plain.Feed() // nothing arrives from here on
+	ask := func(r metrics.Request) metrics.Result {
+		t.Helper()
+		res, err := plain.Query(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	twice := func(what string, want any, ask func() (any, error)) {
+		t.Helper()
+		for range 2 { // computed, then kept
+			got, err := ask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-by itself +together):\n%s", what, diff)
+			}
+		}
+	}
+	ctx := t.Context()
+	for _, scope := range []metrics.Scope{{}, {Team: "colours"}, {Service: "s1"}} {
+		r := metrics.Request{Scope: scope, Window: window(t, "2026-01-19", "2026-03-16", "America/New_York"), Bucket: metrics.Week}
+		var stages, adoption []metrics.Result
+		for _, stage := range metrics.Stages() {
+			one := r
+			one.Metric, one.Stage = "lead_time", stage
+			stages = append(stages, ask(one))
+		}
+		for _, capability := range append([]string{""}, kept.Capabilities()...) {
+			one := r
+			one.Metric, one.Capability = "adoption_rate", capability
+			adoption = append(adoption, ask(one))
+		}
+		twice("stages", stages, func() (any, error) { return kept.Stages(ctx, r) })
+		twice("adoption", adoption, func() (any, error) {
+			all, each, err := kept.Adoption(ctx, r)
+			return append([]metrics.Result{all}, each...), err
+		})
+		for _, id := range []string{"lead_time", "failed_deployment_recovery", "time_to_first_deployment_service", "waiting_changes", "deployments_per_week", "adoption_rate"} {
+			one := r
+			one.Metric = id
+			twice(id, ask(one), func() (any, error) { return kept.Query(ctx, one) })
+			evidence, err := plain.Explain(ctx, one, metrics.Page{Limit: 10_000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			twice(id+"'s evidence", evidence, func() (any, error) { return kept.Explain(ctx, one, metrics.Page{Limit: 10_000}) })
+			values := []float64{}
+			for _, item := range evidence.Items {
+				if item.Counted && item.Value != nil {
+					values = append(values, *item.Value)
+				}
+			}
+			slices.Sort(values)
+			twice(id+"'s values", values, func() (any, error) {
+				got, _, err := kept.Spread(ctx, one)
+				slices.Sort(got)
+				return append([]float64{}, got...), err
+			})
+			one.GroupBy = metrics.GroupByService
+			groups := ask(one).Groups
+			one.GroupsOnly = true
+			twice(id+" by service", groups, func() (any, error) {
+				res, err := kept.Query(ctx, one)
+				if res.Value != nil || !res.AsOf.Equal(now) {
+					t.Errorf("%s by service alone: got %v as of %s", id, res.Value, res.AsOf)
+				}
+				return res.Groups, err
+			})
 		}
 	}
 }

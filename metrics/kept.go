@@ -45,13 +45,17 @@ type requestKey struct {
 	asOf         time.Time // zero: now
 	bots         bool
 	noPrevious   bool
+	groupsOnly   bool
 }
+
+// apartKey is a request that is asked of each stage or capability.
+type apartKey struct{ requestKey }
 
 func (e *Engine) key(r Request) requestKey {
 	return requestKey{
 		metric: r.Metric, target: r.Target, statistic: r.Statistic, stage: r.Stage, environment: r.Environment, capability: r.Capability, survey: r.Survey,
 		question: r.Question, groupBy: r.GroupBy, scope: r.Scope, from: instant(r.Window.From), to: instant(r.Window.To), zone: r.Window.Zone.String(),
-		bounds: r.Window.From.Location().String(), bucket: r.Bucket, asOf: r.AsOf, bots: e.bots(r), noPrevious: r.NoPrevious,
+		bounds: r.Window.From.Location().String(), bucket: r.Bucket, asOf: r.AsOf, bots: e.bots(r), noPrevious: r.NoPrevious, groupsOnly: r.GroupsOnly,
 	}
 }
 
@@ -202,6 +206,18 @@ func (r Result) points() int {
 	n := 1 + len(r.Series)
 	for i := range r.Groups {
 		n += 1 + len(r.Groups[i].Series)
+	}
+	return n
+}
+
+// results are answers that are kept together.
+type results []Result
+
+func (r results) clone() results { return cloneEach(r, Result.clone) }
+
+func (r results) points() (n int) {
+	for _, one := range r {
+		n += one.points()
 	}
 	return n
 }

@@ -181,7 +181,7 @@ func TestAnAnswerOfAnEpochThatIsOverIsNotKept(t *testing.T) {
 
 // What a kept answer is made of belongs to nobody else: a clone is equal, and shares no memory that could be changed.
 func TestACloneSharesNothing(t *testing.T) {
-	for _, answer := range []any{&ServiceList{}, &ServiceRecord{}, &TeamList{}, &TeamRecord{}, &DeploymentList{}, &ChangeList{}, &IncidentList{}} {
+	for _, answer := range []any{&ServiceList{}, &ServiceRecord{}, &TeamList{}, &TeamRecord{}, &DeploymentList{}, &ChangeList{}, &IncidentList{}, &Evidence{}, &results{}} {
 		v := reflect.ValueOf(answer).Elem()
 		fillIn(v)
 		clone := v.Interface()
@@ -199,6 +199,10 @@ func TestACloneSharesNothing(t *testing.T) {
 		case ChangeList:
 			clone = c.clone()
 		case IncidentList:
+			clone = c.clone()
+		case Evidence:
+			clone = c.clone()
+		case results:
 			clone = c.clone()
 		}
 		if !reflect.DeepEqual(clone, v.Interface()) {

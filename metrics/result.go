@@ -26,6 +26,7 @@ type Request struct {
 	AsOf        time.Time // what happened later does not count; zero: now
 	NoPrevious  bool      // leave the window before out
 	GroupBy     string    // GroupByService or GroupByTeam: one answer for each besides; "" is none
+	GroupsOnly  bool      // with GroupBy: the answers for each alone, the one for all of them together stays empty
 }
 
 // Result is the answer to a request. Value is a number, null for no data, a string where it is suppressed, or for a

@@ -34,6 +34,10 @@ func loadQueries() queries {
 		if strings.HasPrefix(name, "fragments/") {
 			continue
 		}
+		if strings.HasPrefix(name, "evidence/") {
+			// The values alone: what else the query tells is not read.
+			q[name+" values"] = q.whole("SELECT value, counted FROM (\n"+text+"\n)", "")
+		}
 		for _, by := range []string{"", GroupByService, GroupByTeam} {
 			q[grouped(name, by)] = q.whole(text, by)
 		}

@@ -33,13 +33,10 @@ func (q *question) instants() ([]time.Time, error) {
 
 // states answers a question about states at instants: the query's rows are told apart by t. fill makes a value of each.
 func (e *Engine) states(q *question, p store.Params, fill func(s Span, r row, found bool) (any, any, *[2]float64)) (Result, error) {
-	rows, err := mine(q, q.def.ID, func() (map[string]byBucket, error) {
+	rows, err := e.toldOf(q, q.def.ID, func() (store.Params, error) {
 		instants, err := q.instants()
-		if err != nil {
-			return nil, err
-		}
 		p["instants"] = instants
-		return e.rows(q, q.def.ID, p)
+		return p, err
 	})
 	if err != nil {
 		return Result{}, err

@@ -4,7 +4,7 @@ FROM
 (
     SELECT toString(service) AS service, min(at) AS first
     FROM attributed_runs FINAL
-    WHERE environment = {environment:String} AND ({any_service:Bool} OR service IN {services:Array(String)}) AND status = 'succeeded' AND @of_target AND at <= {as_of:DateTime64(3, 'UTC')}
+    WHERE environment = {environment:String} AND ({any_service:Bool} OR service IN {services:Array(String)}) AND status = 'succeeded' AND @of_target
     GROUP BY service
 ) AS r
 LEFT JOIN (SELECT service, retired_at FROM attributed_services FINAL) AS s ON s.service = r.service
