@@ -7,9 +7,12 @@ import (
 )
 
 // measured lists the objectives of the scope with traffic: no traffic is no data (§7). Reading: a team's are those of the
-// services that it owns at the window's end, or now where that comes first.
+// services that it owns at the window's end, or now where that comes first. In a window that has not begun nothing was measured.
 func (q question) measured() []conformance.SLO {
 	var slos []conformance.SLO
+	if q.from.After(q.asOf) {
+		return nil
+	}
 	for _, s := range q.Events.SLOs {
 		if s.Total > 0 && q.has(q.serviceID(s.Service), q.at()) {
 			slos = append(slos, s)
