@@ -355,6 +355,9 @@ func class(edges []float64, v float64) int {
 	return min(max(i, 0), len(edges)-2)
 }
 
+// mostDots is how many services or teams are drawn side by side.
+const mostDots = 150
+
 // dots draws one value for each service or team, sorted by name; their intervals are in the table.
 func dots(id string, def metrics.Definition, groups []metrics.Group) chart {
 	c := chart{ID: id, Unit: def.Unit, Label: def.Title + " side by side", Table: table{Head: []string{"name", "value", "95 % interval", "n"}}}
@@ -381,6 +384,10 @@ func dots(id string, def metrics.Definition, groups []metrics.Group) chart {
 	}
 	if len(data) == 0 {
 		c.Empty = "Nobody here has data in this window."
+		return c
+	}
+	if len(data) > mostDots {
+		c.Empty = fmt.Sprintf("%s are too many to draw side by side; the table has them.", words.Grouped(int64(len(data))))
 		return c
 	}
 	scatter := charts.NewScatter()

@@ -529,3 +529,18 @@ func TestMarksStandOnTheirBuckets(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// What nobody could tell apart is not drawn; the table has it.
+func TestTooManyAreNotDrawnSideBySide(t *testing.T) {
+	var groups []metrics.Group
+	for i := range mostDots + 1 {
+		groups = append(groups, metrics.Group{Key: fmt.Sprintf("s%03d", i), Value: 1.0, N: int64(1)})
+	}
+	def := metrics.Definition{ID: "lead_time", Title: "Lead time", Unit: "hours"}
+	if c := dots("by", def, groups); c.Empty == "" || c.Options != nil || len(c.Table.Rows) != len(groups) {
+		t.Errorf("drew %d: %q, %d rows in the table", len(groups), c.Empty, len(c.Table.Rows))
+	}
+	if c := dots("by", def, groups[1:]); c.Empty != "" || c.Options == nil {
+		t.Errorf("did not draw %d: %q", len(groups)-1, c.Empty)
+	}
+}
