@@ -237,7 +237,7 @@ func (r Result) clone() Result {
 func (p *Previous) clone() *Previous {
 	p = clonePointer(p)
 	if p != nil {
-		p.Value, p.N, p.Interval = cloneAny(p.Value), cloneAny(p.N), clonePointer(p.Interval)
+		p.Value, p.N, p.Interval, p.Flags = cloneAny(p.Value), cloneAny(p.N), clonePointer(p.Interval), slices.Clone(p.Flags)
 	}
 	return p
 }
