@@ -509,6 +509,34 @@ func TestRecordsFollowTheFacts(t *testing.T) {
 	}
 }
 
+// What is told under an alias that two services claim is in the record of the first in order alone; what is told under a
+// service's id is its own, whoever claims that.
+func TestRecordsOfAnAliasThatTwoServicesClaim(t *testing.T) {
+	st := storetest.New(t)
+	tell(t, st, `{"type":"service","id":"b","aliases":["old"]}
+{"type":"service","id":"a","aliases":["old","c"]}
+{"type":"service","id":"c","dependencies":["old"]}
+{"type":"ownership","service":"old","team":"red"}
+{"type":"capability_use","service":"old","capability":"cicd","observed_at":"2026-02-25T00:00:00Z","state":"golden"}
+{"type":"capability_use","service":"c","capability":"cicd","observed_at":"2026-02-25T00:00:00Z","state":"own"}
+{"type":"capability_exemption","service":"old","capability":"docs","exemption":"not_applicable","approved_at":"2026-01-01T00:00:00Z"}`)
+	e := over(t, st)
+	list, err := e.Services(t.Context(), metrics.ServiceFilter{}, metrics.Paging{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range list.Services {
+		got = append(got, fmt.Sprintf("%s %v %v %v %s %s", s.ID, s.Owners, s.Dependencies, s.Dependents, s.Capabilities["cicd"], s.Capabilities["docs"]))
+	}
+	if diff := cmp.Diff([]string{"a [red] [] [c] golden not_applicable", "b [] [] [] unknown unknown", "c [] [a] [] own unknown"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]metrics.Facet{{Value: "none", Count: 2}, {Value: "partial", Count: 1}}, list.Facets[metrics.FacetGoldenPath]); diff != "" {
+		t.Errorf("golden path (-want +got):\n%s", diff)
+	}
+}
+
 // Rows that share an instant are told apart by service and id, so that no page repeats or leaves out one.
 func TestPagesCutThroughAnInstant(t *testing.T) {
 	st := storetest.New(t)

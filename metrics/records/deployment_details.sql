@@ -7,9 +7,9 @@ FROM
     (
         SELECT service, tool, actor, version, concat(id, if(attempt > 1, concat('#', toString(attempt)), '')) AS told, arrayJoin([told, concat(source, ':', told)]) AS name
         FROM deployments FINAL
-        WHERE service IN {services:Array(String)} OR service IN (SELECT alias FROM @alias WHERE id IN {services:Array(String)})
+        WHERE service IN {services:Array(String)} OR service IN (SELECT alias FROM @canonical WHERE id IN {services:Array(String)})
     ) AS f
-    LEFT JOIN @alias AS a ON a.alias = f.service
+    LEFT JOIN @canonical AS a ON a.alias = f.service
     WHERE f.name IN {ids:Array(String)}
     GROUP BY service, id
     UNION ALL

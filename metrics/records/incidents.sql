@@ -17,7 +17,7 @@ LEFT JOIN
     SELECT ifNull(a.id, toString(x.service)) AS service, x.name AS id, argMax((x.detected_at, x.acknowledged_at, x.resolved_at, x.fixed_by_deployment, x.source), x.version) AS last,
            last.1 AS detected_at, last.2 AS acknowledged_at, last.3 AS resolved_at, last.4 AS fixed_by_deployment, last.5 AS source
     FROM (SELECT *, arrayJoin([id, concat(source, ':', id)]) AS name FROM incidents FINAL) AS x
-    LEFT JOIN @alias AS a ON a.alias = x.service
+    LEFT JOIN @canonical AS a ON a.alias = x.service
     GROUP BY service, id
 ) AS f ON f.service = i.service AND f.id = i.id
 ORDER BY started_at DESC, service, id

@@ -4,7 +4,7 @@ WITH
     (
         SELECT s.id AS service, ifNull(a.id, s.dependency) AS dependency
         FROM (SELECT id, arrayJoin(dependencies) AS dependency FROM services FINAL WHERE id IN {ids:Array(String)} OR retired_at IS NULL OR retired_at > {as_of:DateTime64(3, 'UTC')}) AS s
-        LEFT JOIN @alias AS a ON a.alias = s.dependency
+        LEFT JOIN @canonical AS a ON a.alias = s.dependency
     )
 SELECT s.*, ifNull(o.teams, []) AS owners, ifNull(below.list, []) AS dependencies, ifNull(above.list, []) AS dependents,
        d.first_run_at AS first_deployed_at, l.last AS last_deployed_at,
@@ -24,7 +24,7 @@ LEFT JOIN
 LEFT JOIN
 (
     SELECT service, groupArray(capability) AS capabilities, groupArray(multiIf(not_applicable, 'not_applicable', escape_hatch AND state != 'golden', 'escape_hatch', toString(state))) AS states
-    FROM @standing
+    FROM @coverage
     GROUP BY service
 ) AS c ON c.service = s.id
 ORDER BY id

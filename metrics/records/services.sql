@@ -25,7 +25,7 @@ FROM
         LEFT JOIN
         (
             SELECT service, countIf(state = 'golden') AS golden, multiIf(golden = count(), 'full', golden > 0, 'partial', 'none') AS path
-            FROM @standing
+            FROM @coverage
             WHERE NOT not_applicable
             GROUP BY service
         ) AS a ON a.service = s.id
