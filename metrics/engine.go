@@ -6,7 +6,6 @@ package metrics
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -79,9 +78,7 @@ type Engine struct {
 	now     func() time.Time
 	queries queries
 	list    []Definition
-
-	kept     kept
-	instance string // tells this engine's epochs from those of others
+	kept    kept
 }
 
 // New returns an engine over a store. now is the clock.
@@ -93,7 +90,7 @@ func New(cfg Config, st *store.Store, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue(), instance: rand.Text()}, nil
+	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue()}, nil
 }
 
 // Run keeps attribution up to date until ctx ends: whenever wake receives, and now and then besides.
@@ -231,19 +228,6 @@ func (e *Engine) apart(ctx context.Context, r Request, list []string, values sto
 		}
 		return all, nil
 	})
-}
-
-// Epoch names what answers are made of: as long as it is the same, an answer that was given still stands. It changes
-// when facts arrive, when attribution writes, and, because time goes on, as often as answers are computed anew.
-func (e *Engine) Epoch(ctx context.Context) (string, error) {
-	if _, err := e.freshen(ctx); err != nil {
-		return "", err
-	}
-	epoch, now := e.derive.Epoch(), e.now().UnixNano()
-	if e.cfg.AnswersKept > 0 {
-		now /= int64(e.cfg.AnswersKept)
-	}
-	return fmt.Sprintf("%s-%x-%x-%x", e.instance, epoch.Arrivals, epoch.Changes, now), nil
 }
 
 // compute answers a request from the store.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 
 	"cairn/internal/fault"
@@ -76,10 +77,11 @@ func (e *Engine) splitByService(q *question) ([]*question, error) {
 func (e *Engine) splitByTeam(q *question) ([]*question, error) {
 	names := q.teams
 	if names == nil {
-		var err error
-		if names, err = e.derive.AllTeams(q.ctx); err != nil {
+		parents, err := e.derive.Parents(q.ctx)
+		if err != nil {
 			return nil, err
 		}
+		names = slices.Collect(maps.Keys(parents))
 	}
 	known, countsFor := []string{""}, [][]string{{}}
 	places := map[string]int{}

@@ -296,15 +296,6 @@ func (d *Deriver) Parents(ctx context.Context) (map[string]string, error) {
 	return parents, nil
 }
 
-// AllTeams are the teams that facts name, sorted.
-func (d *Deriver) AllTeams(ctx context.Context) ([]string, error) {
-	dir, err := d.know(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Sorted(maps.Keys(dir.teamNames)), nil
-}
-
 // Span is a stretch of time [From, To).
 type Span struct{ From, To time.Time }
 
