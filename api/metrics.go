@@ -2,14 +2,13 @@ package api
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"cairn/internal/fault"
+	"cairn/internal/param"
 	"cairn/metrics"
 )
 
@@ -41,12 +40,11 @@ func (s *Server) evidence(c echo.Context) error {
 		return err
 	}
 	var page metrics.Page
-	for name, to := range map[string]*int{"limit": &page.Limit, "offset": &page.Offset} {
-		if text := c.QueryParam(name); text != "" {
-			if *to, err = strconv.Atoi(text); err != nil || *to < 0 {
-				return fault.New(fault.Invalid, "%s is %q: expected a whole number", name, text)
-			}
-		}
+	if page.Limit, err = param.Whole(c.QueryParams(), "limit"); err != nil {
+		return err
+	}
+	if page.Offset, err = param.Whole(c.QueryParams(), "offset"); err != nil {
+		return err
 	}
 	ev, err := s.deps.Engine.Explain(c.Request().Context(), r, page)
 	if err != nil {
@@ -73,19 +71,6 @@ func requestNames() []string {
 		"service", "team", "environment", "target", "from", "to", "bucket", "tz", "statistic", "stage", "capability", "survey", "question",
 		"include_bots", "compare", "as_of",
 	}
-}
-
-// only refuses parameters that do not exist and those given twice.
-func only(given url.Values, names ...string) error {
-	for name, values := range given {
-		if !slices.Contains(names, name) {
-			return fault.New(fault.Invalid, "there is no parameter %q; there are: %s", name, strings.Join(names, ", "))
-		}
-		if len(values) > 1 {
-			return fault.New(fault.Invalid, "the parameter %q is given %d times", name, len(values))
-		}
-	}
-	return nil
 }
 
 // defaultWindow is how long a window is whose beginning is not given.
@@ -125,25 +110,13 @@ func request(id string, p url.Values) (metrics.Request, error) {
 	if r.Bucket, err = metrics.ParseBucket(p.Get("bucket")); err != nil {
 		return r, err
 	}
-	if r.IncludeBots, err = boolean(p, "include_bots"); err != nil {
+	if r.IncludeBots, err = param.Boolean(p, "include_bots"); err != nil {
 		return r, err
 	}
-	compare, err := boolean(p, "compare")
+	compare, err := param.Boolean(p, "compare")
 	if err != nil {
 		return r, err
 	}
 	r.NoPrevious = compare != nil && !*compare
 	return r, nil
-}
-
-func boolean(p url.Values, name string) (*bool, error) {
-	text := p.Get(name)
-	if text == "" {
-		return nil, nil
-	}
-	v, err := strconv.ParseBool(text)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "%s is %q: expected true or false", name, text)
-	}
-	return &v, nil
 }

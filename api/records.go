@@ -3,13 +3,13 @@ package api
 import (
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"cairn/internal/fault"
+	"cairn/internal/param"
 	"cairn/metrics"
 )
 
@@ -90,7 +90,7 @@ func (s *Server) deployments(c echo.Context) error {
 	}
 	q := c.QueryParams()
 	f := metrics.DeploymentFilter{Service: q.Get("service"), Team: q.Get("team"), Environment: q.Get("environment"), Kind: q.Get("kind")}
-	if f.Failed, err = boolean(q, "failed"); err != nil {
+	if f.Failed, err = param.Boolean(q, "failed"); err != nil {
 		return err
 	}
 	if f.IncludeRuns, err = yes(q, "runs"); err != nil {
@@ -135,7 +135,7 @@ func (s *Server) incidents(c echo.Context) error {
 	}
 	q := c.QueryParams()
 	f := metrics.IncidentFilter{Service: q.Get("service"), Team: q.Get("team"), Cause: q.Get("cause")}
-	if f.Open, err = boolean(q, "open"); err != nil {
+	if f.Open, err = param.Boolean(q, "open"); err != nil {
 		return err
 	}
 	if f.From, f.To, err = span(q); err != nil {
@@ -162,20 +162,13 @@ func named(c echo.Context, name string) string {
 }
 
 func paging(c echo.Context) (metrics.Paging, error) {
-	p := metrics.Paging{Cursor: c.QueryParam("cursor")}
-	if text := c.QueryParam("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > metrics.MaxRecords {
-			return p, fault.New(fault.Invalid, "limit is %q: expected a number from 1 to %d", text, metrics.MaxRecords)
-		}
-		p.Limit = n
-	}
-	return p, nil
+	limit, err := param.Within(c.QueryParams(), "limit", 1, metrics.MaxRecords)
+	return metrics.Paging{Cursor: c.QueryParam("cursor"), Limit: limit}, err
 }
 
 // yes is a switch that is off unless it is set.
 func yes(q url.Values, name string) (bool, error) {
-	v, err := boolean(q, name)
+	v, err := param.Boolean(q, name)
 	return v != nil && *v, err
 }
 

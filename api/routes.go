@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"cairn/internal/param"
 	"cairn/metrics"
 )
 
@@ -106,7 +107,8 @@ func (r *route) names() []string {
 // handle refuses parameters that a route does not have.
 func (r *route) handle(c echo.Context) error {
 	if !r.lenient {
-		if err := only(c.QueryParams(), r.names()...); err != nil {
+		names := r.names()
+		if err := param.Only(c.QueryParams(), names, "; there are: "+strings.Join(names, ", ")); err != nil {
 			return err
 		}
 	}

@@ -29,11 +29,7 @@ func (p *Pages) ask(ctx context.Context) *questions {
 // answer asks for a metric in a view; the answer is in *to once wait has returned.
 func (q *questions) answer(to *metrics.Result, v view, r metrics.Request) {
 	r.Window, r.Environment = v.Window, v.Environment
-	q.do(func(ctx context.Context) error {
-		res, err := q.p.deps.Engine.Query(ctx, r)
-		*to = res
-		return err
-	})
+	find(q, to, func(ctx context.Context) (metrics.Result, error) { return q.p.deps.Engine.Query(ctx, r) })
 }
 
 // cards ask for the number cards of metrics, in the view's buckets. What happens too seldom for a window is shown over the
@@ -65,6 +61,14 @@ func (q *questions) card(to *card, v view, r metrics.Request) {
 // rare says of a metric that what it counts happens a few times a year: new services, new people, waves of surveys.
 func rare(def metrics.Definition) bool {
 	return def.Evidence() == "services" || def.Evidence() == "people" || def.Evidence() == "answers"
+}
+
+// find asks for one thing; it is in *to once wait has returned.
+func find[T any](q *questions, to *T, ask func(context.Context) (T, error)) {
+	q.do(func(ctx context.Context) (err error) {
+		*to, err = ask(ctx)
+		return err
+	})
 }
 
 // do asks for anything else.

@@ -13,12 +13,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"cairn/internal/fault"
+	"cairn/internal/param"
 	"cairn/internal/problem"
 	"cairn/metrics"
 )
@@ -235,14 +235,8 @@ func (p *Pages) fail(err error, c echo.Context) {
 
 // view reads the view of a request and refuses parameters that the page does not have.
 func (p *Pages) view(c echo.Context, also ...string) (view, error) {
-	known := append(viewParams(), also...)
-	for name, values := range c.QueryParams() {
-		if !slices.Contains(known, name) {
-			return view{}, fault.New(fault.Invalid, "there is no parameter %q here", name)
-		}
-		if len(values) > 1 {
-			return view{}, fault.New(fault.Invalid, "the parameter %q is given %d times", name, len(values))
-		}
+	if err := param.Only(c.QueryParams(), append(viewParams(), also...), " here"); err != nil {
+		return view{}, err
 	}
 	return readView(c.QueryParams(), p.cfg.TimeZone, p.deps.Now())
 }

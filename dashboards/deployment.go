@@ -25,13 +25,11 @@ func (p *Pages) deployment(c echo.Context) error {
 	var b deploymentPage
 	var changes metrics.ChangeList
 	q := p.ask(c.Request().Context())
-	q.do(func(ctx context.Context) (err error) {
-		b.Deployment, err = p.deps.Engine.Deployment(ctx, c.Param("service"), c.Param("id"), v.Environment)
-		return err
+	find(q, &b.Deployment, func(ctx context.Context) (metrics.DeploymentRecord, error) {
+		return p.deps.Engine.Deployment(ctx, c.Param("service"), c.Param("id"), v.Environment)
 	})
-	q.do(func(ctx context.Context) (err error) {
-		changes, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: c.Param("service"), Environment: v.Environment, Deployment: c.Param("id")}, metrics.Paging{Limit: 200, Cursor: c.QueryParam("cursor")})
-		return err
+	find(q, &changes, func(ctx context.Context) (metrics.ChangeList, error) {
+		return p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: c.Param("service"), Environment: v.Environment, Deployment: c.Param("id")}, metrics.Paging{Limit: 200, Cursor: c.QueryParam("cursor")})
 	})
 	if err := q.wait(); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"cairn/internal/fault"
+	"cairn/internal/param"
 	"cairn/metrics"
 	"cairn/metrics/words"
 )
@@ -77,18 +77,12 @@ func (p *Pages) metric(c echo.Context) error {
 		Metric: def.ID, Scope: metrics.Scope{Service: c.QueryParam("service"), Team: c.QueryParam("team")}, Window: v.Window, Environment: v.Environment,
 		Statistic: c.QueryParam("statistic"), Stage: c.QueryParam("stage"), Capability: c.QueryParam("capability"), Survey: c.QueryParam("survey"), Question: c.QueryParam("question"),
 	}
-	if text := c.QueryParam("include_bots"); text != "" {
-		bots, err := strconv.ParseBool(text)
-		if err != nil {
-			return fault.New(fault.Invalid, "include_bots is %q: expected true or false", text)
-		}
-		r.IncludeBots = &bots
+	if r.IncludeBots, err = param.Boolean(c.QueryParams(), "include_bots"); err != nil {
+		return err
 	}
-	offset := 0
-	if text := c.QueryParam("offset"); text != "" {
-		if offset, err = strconv.Atoi(text); err != nil || offset < 0 {
-			return fault.New(fault.Invalid, "offset is %q: expected a whole number", text)
-		}
+	offset, err := param.Whole(c.QueryParams(), "offset")
+	if err != nil {
+		return err
 	}
 	spread := spreads(def) && r.Stage == "" // the evidence has whole lead times
 	b := metricPage{Definition: def, Sentence: p.docs.sentence(def.ID)}
@@ -101,13 +95,9 @@ func (p *Pages) metric(c echo.Context) error {
 	var values []float64
 	var more bool
 	q := p.ask(c.Request().Context())
-	q.do(func(ctx context.Context) (err error) {
-		res, err = p.deps.Engine.Query(ctx, bucketed)
-		return err
-	})
-	q.do(func(ctx context.Context) (err error) {
-		ev, err = p.deps.Engine.Explain(ctx, bucketed, metrics.Page{Limit: evidencePage, Offset: offset})
-		return err
+	q.answer(&res, v, bucketed)
+	find(q, &ev, func(ctx context.Context) (metrics.Evidence, error) {
+		return p.deps.Engine.Explain(ctx, bucketed, metrics.Page{Limit: evidencePage, Offset: offset})
 	})
 	if spread {
 		q.do(func(ctx context.Context) (err error) {
@@ -116,10 +106,19 @@ func (p *Pages) metric(c echo.Context) error {
 		})
 	}
 	var handedOver []mark
-	if r.Scope.Service != "" || r.Scope.Team != "" {
+	switch {
+	case r.Scope.Team != "":
 		q.do(func(ctx context.Context) (err error) {
-			handedOver, err = p.handedOver(ctx, v, r.Scope)
+			_, handedOver, err = p.owned(ctx, v, metrics.ServiceFilter{Team: r.Scope.Team, IncludeRetired: true})
 			return err
+		})
+	case r.Scope.Service != "":
+		find(q, &handedOver, func(ctx context.Context) ([]mark, error) {
+			service, err := p.deps.Engine.Service(ctx, r.Scope.Service)
+			if err != nil {
+				return nil, err
+			}
+			return p.handedOver(ctx, v, []metrics.ServiceRecord{service})
 		})
 	}
 	for by, to := range map[string]*metrics.Result{metrics.GroupByTeam: &byTeam, metrics.GroupByService: &byService} {
@@ -128,10 +127,7 @@ func (p *Pages) metric(c echo.Context) error {
 		}
 		grouped := r
 		grouped.GroupBy, grouped.GroupsOnly, grouped.NoPrevious = by, true, true
-		q.do(func(ctx context.Context) (err error) {
-			*to, err = p.deps.Engine.Query(ctx, grouped)
-			return err
-		})
+		q.answer(to, v, grouped)
 	}
 	if err := q.wait(); err != nil {
 		return err
@@ -187,26 +183,6 @@ func (p *Pages) metric(c echo.Context) error {
 		pg.Keep = append(pg.Keep, [2]string{own[i], own[i+1]})
 	}
 	return p.show(c, "metric", pg)
-}
-
-// handedOver are the instants of a window at which a service, or one that a team owns, changed hands.
-func (p *Pages) handedOver(ctx context.Context, v view, scope metrics.Scope) ([]mark, error) {
-	var services []metrics.ServiceRecord
-	if scope.Team != "" {
-		list, err := p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: scope.Team, IncludeRetired: true}, metrics.Paging{Limit: metrics.MaxRecords})
-		if err != nil {
-			return nil, err
-		}
-		services = list.Services
-	} else {
-		service, err := p.deps.Engine.Service(ctx, scope.Service)
-		if err != nil {
-			return nil, err
-		}
-		services = []metrics.ServiceRecord{service}
-	}
-	owners, err := p.deps.Engine.Ownerships(ctx, names(services, nil, nil))
-	return ownershipMarks(v, services, owners), err
 }
 
 // bucketMarks puts marks, whose labels are local times, on the buckets in which they lie.

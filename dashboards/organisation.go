@@ -22,7 +22,7 @@ type organisationPage struct {
 	Teams     []teamTile
 }
 
-// teamTile is a team among the others: small, the same three numbers for each.
+// teamTile is a team among the others: small, the same two numbers for each.
 type teamTile struct {
 	ID, Name string
 	Services int
@@ -31,8 +31,8 @@ type teamTile struct {
 
 // tileRow is one number of a tile.
 type tileRow struct {
-	Title, Value, Exact string
-	Spark               any
+	Title, Value string
+	Spark        any
 }
 
 // moved is a service whose numbers moved most, and why.
@@ -60,9 +60,8 @@ func (p *Pages) organisation(c echo.Context) error {
 	q.answer(&deployments, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam, GroupsOnly: true, NoPrevious: true})
 	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByTeam, GroupsOnly: true, NoPrevious: true})
 	q.answer(&byService, v, metrics.Request{Metric: "lead_time", GroupBy: metrics.GroupByService, GroupsOnly: true})
-	q.do(func(ctx context.Context) (err error) {
-		teams, err = p.deps.Engine.Teams(ctx, metrics.TeamFilter{}, metrics.Paging{Limit: metrics.MaxRecords})
-		return err
+	find(q, &teams, func(ctx context.Context) (metrics.TeamList, error) {
+		return p.deps.Engine.Teams(ctx, metrics.TeamFilter{}, metrics.Paging{Limit: metrics.MaxRecords})
 	})
 	if err := q.wait(); err != nil {
 		return err
@@ -133,9 +132,10 @@ func services(teams []metrics.TeamRecord, of metrics.TeamRecord) int {
 	return len(owned)
 }
 
+// groupOf finds a group by its key; groups come in the order of those.
 func groupOf(groups []metrics.Group, key string) (metrics.Group, bool) {
-	i := slices.IndexFunc(groups, func(g metrics.Group) bool { return g.Key == key })
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(groups, key, func(g metrics.Group, key string) int { return cmp.Compare(g.Key, key) })
+	if !found {
 		return metrics.Group{}, false
 	}
 	return known(groups[i]), true

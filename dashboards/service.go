@@ -46,38 +46,29 @@ func (p *Pages) service(c echo.Context) error {
 	var waiting metrics.ChangeList
 	var adoption metrics.Evidence
 	q := p.ask(ctx)
-	q.do(func(ctx context.Context) (err error) {
-		b.Service, err = p.deps.Engine.Service(ctx, name)
-		return err
-	})
+	find(q, &b.Service, func(ctx context.Context) (metrics.ServiceRecord, error) { return p.deps.Engine.Service(ctx, name) })
 	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery", "waiting_changes")
 	b.Minor = q.cards(v, scope, "deployment_rework_rate", "deployment_gap", "error_budget_remaining")
 	q.story(&s, v, scope)
 	var stages stageAnswers
 	q.stages(&stages, v, scope)
-	q.do(func(ctx context.Context) (err error) {
-		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
-		return err
+	find(q, &deployments, func(ctx context.Context) (metrics.DeploymentList, error) {
+		return p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		page, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, To: v.Window.To, IncludeRuns: true}, metrics.Paging{Limit: listed, Cursor: c.QueryParam("cursor")})
-		return err
+	find(q, &page, func(ctx context.Context) (metrics.DeploymentList, error) {
+		return p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Service: name, Environment: v.Environment, To: v.Window.To, IncludeRuns: true}, metrics.Paging{Limit: listed, Cursor: c.QueryParam("cursor")})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Service: name, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
-		return err
+	find(q, &incidents, func(ctx context.Context) (metrics.IncidentList, error) {
+		return p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Service: name, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: name, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
-		return err
+	find(q, &waiting, func(ctx context.Context) (metrics.ChangeList, error) {
+		return p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Service: name, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		adoption, err = p.deps.Engine.Explain(ctx, metrics.Request{Metric: "adoption_rate", Scope: scope, Window: v.Window, NoPrevious: true}, metrics.Page{Limit: 100})
-		return err
+	find(q, &adoption, func(ctx context.Context) (metrics.Evidence, error) {
+		return p.deps.Engine.Explain(ctx, metrics.Request{Metric: "adoption_rate", Scope: scope, Window: v.Window, NoPrevious: true}, metrics.Page{Limit: 100})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		b.Ownership, err = p.deps.Engine.ServiceOwnership(ctx, name)
-		return err
+	find(q, &b.Ownership, func(ctx context.Context) ([]metrics.OwnershipSpan, error) {
+		return p.deps.Engine.ServiceOwnership(ctx, name)
 	})
 	if err := q.wait(); err != nil {
 		return err

@@ -56,9 +56,8 @@ func (p *Pages) services(c echo.Context) error {
 	var list metrics.ServiceList
 	var frequency, leadTimes metrics.Result
 	q := p.ask(c.Request().Context())
-	q.do(func(ctx context.Context) (err error) {
-		list, err = p.deps.Engine.Services(ctx, f, metrics.Paging{Limit: catalogued, Cursor: c.QueryParam("cursor")})
-		return err
+	find(q, &list, func(ctx context.Context) (metrics.ServiceList, error) {
+		return p.deps.Engine.Services(ctx, f, metrics.Paging{Limit: catalogued, Cursor: c.QueryParam("cursor")})
 	})
 	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true, NoPrevious: true})
 	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true, NoPrevious: true})

@@ -25,9 +25,8 @@ type stageAnswers []metrics.Result
 
 // stages asks for the median of each stage of the lead time.
 func (q *questions) stages(to *stageAnswers, v view, scope metrics.Scope) {
-	q.do(func(ctx context.Context) (err error) {
-		*to, err = q.p.deps.Engine.Stages(ctx, metrics.Request{Scope: scope, Window: v.Window, Environment: v.Environment})
-		return err
+	find(q, to, func(ctx context.Context) (stageAnswers, error) {
+		return q.p.deps.Engine.Stages(ctx, metrics.Request{Scope: scope, Window: v.Window, Environment: v.Environment})
 	})
 }
 

@@ -75,7 +75,8 @@ func (p *Pages) team(c echo.Context) error {
 	scope := metrics.Scope{Team: id}
 	var b teamPage
 	var s story
-	var services metrics.ServiceList
+	var services []metrics.ServiceRecord
+	var handedOver []mark
 	var deployments metrics.DeploymentList
 	var incidents metrics.IncidentList
 	var waiting metrics.ChangeList
@@ -83,10 +84,7 @@ func (p *Pages) team(c echo.Context) error {
 	capabilities := p.deps.Engine.Capabilities()
 	b.Capabilities = make([]capability, len(capabilities))
 	q := p.ask(ctx)
-	q.do(func(ctx context.Context) (err error) {
-		b.Team, err = p.deps.Engine.Team(ctx, id)
-		return err
-	})
+	find(q, &b.Team, func(ctx context.Context) (metrics.TeamRecord, error) { return p.deps.Engine.Team(ctx, id) })
 	b.Cards = q.cards(v, scope, "deployments_per_week", "lead_time", "change_failure_rate", "failed_deployment_recovery")
 	var adoption card
 	b.Minor = q.cards(v, scope, "time_to_first_deployment_service", "deployment_rework_rate", "waiting_changes", "deploy_days_per_week")
@@ -107,26 +105,18 @@ func (p *Pages) team(c echo.Context) error {
 	q.stages(&stages, v, scope)
 	q.answer(&frequency, v, metrics.Request{Metric: "deployments_per_week", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true})
 	q.answer(&leadTimes, v, metrics.Request{Metric: "lead_time", Scope: scope, Bucket: v.Bucket, GroupBy: metrics.GroupByService, GroupsOnly: true})
-	var owners map[string][]metrics.OwnershipSpan
 	q.do(func(ctx context.Context) (err error) {
-		services, err = p.deps.Engine.Services(ctx, metrics.ServiceFilter{Team: id}, metrics.Paging{Limit: metrics.MaxRecords})
-		if err != nil {
-			return err
-		}
-		owners, err = p.deps.Engine.Ownerships(ctx, names(services.Services, nil, nil))
+		services, handedOver, err = p.owned(ctx, v, metrics.ServiceFilter{Team: id})
 		return err
 	})
-	q.do(func(ctx context.Context) (err error) {
-		deployments, err = p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Team: id, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
-		return err
+	find(q, &deployments, func(ctx context.Context) (metrics.DeploymentList, error) {
+		return p.deps.Engine.Deployments(ctx, metrics.DeploymentFilter{Team: id, Environment: v.Environment, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		incidents, err = p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Team: id, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
-		return err
+	find(q, &incidents, func(ctx context.Context) (metrics.IncidentList, error) {
+		return p.deps.Engine.Incidents(ctx, metrics.IncidentFilter{Team: id, From: v.Window.From, To: v.Window.To}, metrics.Paging{Limit: metrics.MaxRecords})
 	})
-	q.do(func(ctx context.Context) (err error) {
-		waiting, err = p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Team: id, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
-		return err
+	find(q, &waiting, func(ctx context.Context) (metrics.ChangeList, error) {
+		return p.deps.Engine.Changes(ctx, metrics.ChangeFilter{Team: id, Environment: v.Environment, Waiting: true}, metrics.Paging{Limit: metrics.DefaultRecords})
 	})
 	if err := q.wait(); err != nil {
 		return err
@@ -135,10 +125,9 @@ func (p *Pages) team(c echo.Context) error {
 	b.Cards = append(b.Cards, adoption)
 	b.Sentences = sentences(b.Name, v, s)
 	b.Stages = stages.bar()
-	b.Services = serviceRows(services.Services, capabilities, frequency, leadTimes)
+	b.Services = serviceRows(services, capabilities, frequency, leadTimes)
 	b.Waiting, b.WaitingMore = waiting.Changes, waiting.Next != ""
-	marks := ownershipMarks(v, services.Services, owners)
-	b.Timeline = timeline("timeline", v, names(services.Services, deployments.Deployments, incidents.Incidents), occurrences(v, deployments.Deployments, incidents.Incidents), marks)
+	b.Timeline = timeline("timeline", v, names(services, deployments.Deployments, incidents.Incidents), occurrences(v, deployments.Deployments, incidents.Incidents), handedOver)
 	b.Incidents = incidents.Incidents[:min(len(incidents.Incidents), fewIncidents)]
 	if len(b.Incidents) < len(incidents.Incidents) {
 		b.IncidentsAll = v.Link(place("metrics", "time_to_restore"), "team", id) + "#evidence"
@@ -149,6 +138,22 @@ func (p *Pages) team(c echo.Context) error {
 		}
 	}
 	return p.show(c, "team", page{Title: b.Name, Nav: "teams", View: v, AsOf: s.Deployments.AsOf, Body: b})
+}
+
+// owned are the services that fit a filter, and the instants of the window at which one of them changed hands.
+func (p *Pages) owned(ctx context.Context, v view, f metrics.ServiceFilter) (services []metrics.ServiceRecord, handedOver []mark, err error) {
+	list, err := p.deps.Engine.Services(ctx, f, metrics.Paging{Limit: metrics.MaxRecords})
+	if err != nil {
+		return nil, nil, err
+	}
+	handedOver, err = p.handedOver(ctx, v, list.Services)
+	return list.Services, handedOver, err
+}
+
+// handedOver are the instants of the window at which one of these services changed hands.
+func (p *Pages) handedOver(ctx context.Context, v view, services []metrics.ServiceRecord) ([]mark, error) {
+	owners, err := p.deps.Engine.Ownerships(ctx, names(services, nil, nil))
+	return ownershipMarks(v, services, owners), err
 }
 
 // names are the services that a timeline has a row for.
