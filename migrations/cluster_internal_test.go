@@ -30,6 +30,18 @@ CREATE TABLE IF NOT EXISTS names
 ENGINE = MergeTree
 ORDER BY name;
 
+CREATE TABLE IF NOT EXISTS sums
+(
+    source String,
+    day    Date,
+    latest SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = SummingMergeTree(n)
+PARTITION BY toMonday(day)
+ORDER BY (source, day)
+TTL day + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
 ALTER TABLE names ADD COLUMN IF NOT EXISTS age Int64 AFTER name;
 
 DROP TABLE IF EXISTS runs;
@@ -59,6 +71,21 @@ ORDER BY name;
 
 CREATE TABLE IF NOT EXISTS names ON CLUSTER c AS names_local
 ENGINE = Distributed(c, currentDatabase(), names_local, cityHash64(name));
+
+CREATE TABLE IF NOT EXISTS sums_local ON CLUSTER c
+(
+    source String,
+    day    Date,
+    latest SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', n)
+PARTITION BY toMonday(day)
+ORDER BY (source, day)
+TTL day + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS sums ON CLUSTER c AS sums_local
+ENGINE = Distributed(c, currentDatabase(), sums_local, cityHash64(day));
 
 ALTER TABLE names_local ON CLUSTER c ADD COLUMN IF NOT EXISTS age Int64 AFTER name;
 
@@ -106,6 +133,7 @@ func TestEveryTableHasAShardingColumn(t *testing.T) {
 		"attributed_runs": "service", "attributed_deployments": "service", "attributed_changes": "service",
 		"attributed_commits": "service", "waiting_changes": "service", "attributed_incidents": "service",
 		"attributed_services": "service", "cursors": "stream", "installation": "name",
+		"payloads": "received_at", "deliveries": "day", "source_streams": "stream", "source_budgets": "resource",
 	}
 	got := map[string]string{}
 	distributed := regexp.MustCompile(`ENGINE = Distributed\(c, currentDatabase\(\), (\w+)_local, cityHash64\((\w+)\)\)`)

@@ -270,6 +270,21 @@ ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (owner, stream)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE deliveries
+(
+    `source` LowCardinality(String),
+    `day` Date,
+    `event` LowCardinality(String),
+    `outcome` LowCardinality(String),
+    `reason` String,
+    `n` UInt64,
+    `latest` SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = SummingMergeTree
+ORDER BY (source, day, event, outcome, reason)
+TTL day + toIntervalDay(400)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE deployments
 (
     `service` LowCardinality(String),
@@ -376,6 +391,26 @@ CREATE TABLE ownership
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (service, team, valid_from)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE payloads
+(
+    `source` LowCardinality(String),
+    `received_at` DateTime64(3, 'UTC'),
+    `delivery` String,
+    `event` LowCardinality(String),
+    `headers` Map(LowCardinality(String), String),
+    `body` String CODEC(ZSTD(1)),
+    `outcome` LowCardinality(String),
+    `reason` String,
+    `facts` UInt32,
+    `expires_at` DateTime('UTC'),
+    `updated_at` DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(updated_at)
+PARTITION BY toMonday(received_at)
+ORDER BY (source, received_at, delivery)
+TTL expires_at
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1, index_granularity = 8192;
 
 CREATE TABLE people
 (
@@ -515,6 +550,45 @@ CREATE TABLE slos
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (id, measured_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE source_budgets
+(
+    `source` LowCardinality(String),
+    `resource` LowCardinality(String),
+    `allowance` UInt64,
+    `remaining` UInt64,
+    `reset_at` Nullable(DateTime64(3, 'UTC')),
+    `updated_at` DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY (source, resource)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE source_streams
+(
+    `source` LowCardinality(String),
+    `stream` String,
+    `system` LowCardinality(String),
+    `subject` String,
+    `kind` LowCardinality(String),
+    `outcome` LowCardinality(String),
+    `error` String,
+    `started_at` Nullable(DateTime64(3, 'UTC')),
+    `attempted_at` DateTime64(3, 'UTC'),
+    `succeeded_at` Nullable(DateTime64(3, 'UTC')),
+    `next_at` Nullable(DateTime64(3, 'UTC')),
+    `facts` UInt64,
+    `requests` UInt64,
+    `done` UInt64,
+    `total` UInt64,
+    `reached_back` Nullable(DateTime64(3, 'UTC')),
+    `complete` Bool,
+    `rules` String,
+    `updated_at` DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY (source, stream)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE survey_invitations
