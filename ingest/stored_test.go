@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cairn/ingest"
+	"cairn/internal/bot"
 	"cairn/internal/event"
 	"cairn/internal/store"
 )
@@ -124,7 +125,7 @@ func wanted(t testing.TB, e event.Event, salt []byte) map[string]any {
 	switch e := e.(type) {
 	case *event.Commit:
 		row["paths_known"] = e.Paths != nil
-		row["bot"] = e.Bot || ingest.IsBot(e.Author)
+		row["bot"] = e.Bot || bot.Is(e.Author)
 	case *event.PipelineRun:
 		row["attempt"] = json.Number(fmt.Sprint(max(e.Attempt, 1)))
 	case *event.Deployment:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"cairn/internal/bot"
 	"cairn/internal/event"
 )
 
@@ -35,7 +36,7 @@ func commitTable() table[event.Commit] {
 		of("sha", func(e *event.Commit) string { return e.SHA }),
 		of("parents", func(e *event.Commit) []string { return e.Parents }),
 		word("author", func(e *event.Commit) string { return e.Author }),
-		of("bot", func(e *event.Commit) bool { return e.Bot || IsBot(e.Author) }),
+		of("bot", func(e *event.Commit) bool { return e.Bot || bot.Is(e.Author) }),
 		always("authored_at", func(e *event.Commit) time.Time { return e.AuthoredAt }),
 		always("committed_at", func(e *event.Commit) time.Time { return e.CommittedAt }),
 		of("paths", func(e *event.Commit) []string { return e.Paths }),

@@ -1,14 +1,15 @@
-package ingest
+// Package bot knows the machines among authors and accounts by the names that they go under. Intake asks it of commits,
+// the rules of a forge's logins.
+package bot
 
 import "strings"
 
-// IsBot says whether a commit's author is a machine, from the name, login or address that the commit carries: what
-// ends in [bot], -bot or _bot, and the well-known ones. Whom a person fact calls a bot is known to the metrics, not
-// here.
-func IsBot(author string) bool {
+// Is says whether an author is a machine, from the name, login or address that a commit carries: what ends in [bot],
+// -bot or _bot, and the well-known ones. Whom a person fact calls a bot is known to the metrics, not here.
+func Is(author string) bool {
 	author = strings.ToLower(strings.TrimSpace(author))
 	if name, address, ok := strings.Cut(author, "<"); ok {
-		return IsBot(name) || IsBot(strings.TrimSuffix(address, ">"))
+		return Is(name) || Is(strings.TrimSuffix(address, ">"))
 	}
 	login, domain, isAddress := strings.Cut(author, "@")
 	if isAddress {

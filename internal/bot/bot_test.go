@@ -1,4 +1,4 @@
-package ingest
+package bot
 
 import "testing"
 
@@ -10,7 +10,7 @@ func TestBotsAreKnownByTheirNames(t *testing.T) {
 		"release_bot@acme.example", "project_7_bot_ab12cd@noreply.gitlab.com", "group_42_bot@noreply.git.acme.example",
 		"k8s-ci-robot", "fluxcdbot", " semantic-release-bot ", "pre-commit-ci[bot]", "snyk-bot@snyk.io", "12345+renovate@users.noreply.github.com",
 	} {
-		if !IsBot(bot) {
+		if !Is(bot) {
 			t.Errorf("%s is taken for a person", bot)
 		}
 	}
@@ -18,7 +18,7 @@ func TestBotsAreKnownByTheirNames(t *testing.T) {
 		"", "ada", "Yann Le Bot <yann@example.org>", "ada@example.org", "Ada Lovelace <ada@example.org>", "12345+ada@users.noreply.github.com", "abbot", "travis@example.org", "eve@snyk.io", "Robot Overlord", "talbot@example.org",
 		"bot", "bottega", "jenkins-fan", "noreply@github.com", "turbot", "ada+bot@example.org", "flux.capacitor@example.org",
 	} {
-		if IsBot(person) {
+		if Is(person) {
 			t.Errorf("%s is taken for a bot", person)
 		}
 	}
