@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the pages in Markdown, with the paths that they link each other by.
 //
-//go:embed *.md metrics/*.md collectors/*.md
+//go:embed *.md metrics/*.md
 var Files embed.FS

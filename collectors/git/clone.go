@@ -23,7 +23,7 @@ var fetchRefs = []string{"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*
 
 // fetch brings the cache of an address up to date, makes it at the first time, and returns the git that reads it. The
 // cache is a bare partial clone: commits and trees, no files. Until release is called no other run may touch it.
-func fetch(ctx context.Context, program, cacheDir string, loc location, report progress.Func) (g git, release func(), err error) {
+func fetch(ctx context.Context, program, cacheDir string, loc location, header []string, report progress.Func) (g git, release func(), err error) {
 	if cacheDir == "" {
 		return git{}, nil, fault.New(fault.Invalid, "no cache folder is given to keep a clone of %s in", loc)
 	}
@@ -46,7 +46,7 @@ func fetch(ctx context.Context, program, cacheDir string, loc location, report p
 			unlock()
 		}
 	}()
-	network := git{program: program, dir: filepath.Dir(dir), name: loc.String(), remote: true}
+	network := git{program: program, dir: filepath.Dir(dir), name: loc.String(), remote: true, variables: loc.carrying(header)}
 	head, format, err := network.remoteHead(ctx, loc)
 	if err != nil {
 		return git{}, nil, err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,8 @@ type git struct {
 	dir     string // folder of the repository, absolute
 	name    string // what messages call the repository
 	remote  bool   // the repository is a cache, commands may talk to where it came from
+	// variables are settings that nobody may see: git gets them through its environment.
+	variables [][2]string
 }
 
 // settings override what a user's or a repository's configuration could change in the output that is parsed here and
@@ -67,10 +70,30 @@ func (g git) command(ctx context.Context, args ...string) *exec.Cmd {
 	if !g.remote {
 		cmd.Env = append(cmd.Env, "GIT_NO_LAZY_FETCH=1")
 	}
+	cmd.Env = append(cmd.Env, g.configured(cmd.Env)...)
 	// git gets the chance to remove its temporary files.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
+}
+
+// configured are the variables of the environment that carry settings, after those that it carries already.
+func (g git) configured(env []string) []string {
+	if len(g.variables) == 0 {
+		return nil
+	}
+	n := 0
+	for _, pair := range env {
+		if count, ok := strings.CutPrefix(pair, "GIT_CONFIG_COUNT="); ok {
+			n, _ = strconv.Atoi(count)
+		}
+	}
+	var more []string
+	for _, v := range g.variables {
+		more = append(more, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, v[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, v[1]))
+		n++
+	}
+	return append(more, fmt.Sprintf("GIT_CONFIG_COUNT=%d", n))
 }
 
 // output runs git and returns what it prints, without the last newline.

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ const (
 // touched; cut holds the parents of those.
 //
 // A merge commit carries no paths: it is no change of its own, and what it brings is told by the commits it merges.
-func (r *run) commit(rec record) (*event.Commit, error) {
+func (r *run) commit(ctx context.Context, rec record) (*event.Commit, error) {
 	authored, committed := r.times(rec)
 	c := &event.Commit{
 		Telling:     event.Telling{Source: r.source, UpdatedAt: later(authored, committed)},
@@ -48,7 +49,7 @@ func (r *run) commit(rec record) (*event.Commit, error) {
 	if c.CherryPickedFrom, err = r.resolved(cherryPicked(rec.message)); err != nil {
 		return nil, err
 	}
-	if c.Reverts, err = r.resolved(reverted(rec.message)); err != nil {
+	if c.Reverts, err = r.reverts(ctx, rec); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -75,6 +75,9 @@ type Config struct {
 	AsOf time.Time `yaml:"-"`
 	// CacheDir keeps the clones of addresses.
 	CacheDir string `yaml:"-"`
+	// Header are HTTP headers, such as a credential, that go to the host of the address and to no other. They reach git
+	// through its environment: they are in no file and in no list of processes.
+	Header []string `yaml:"-"`
 	// Program is the git program.
 	Program string `yaml:"-"`
 }
@@ -137,6 +140,11 @@ func New(cfg Config, position string, report progress.Func) (*Source, error) {
 		return nil, fault.New(fault.Invalid, "paths are given, but the service is not to be registered: they belong to its registration")
 	case cfg.Register && cfg.Service == "":
 		return nil, fault.New(fault.Invalid, "no service is given to register")
+	}
+	for _, header := range cfg.Header {
+		if !strings.Contains(header, ":") || strings.ContainsAny(header, "\x00\n\r") {
+			return nil, fault.New(fault.Invalid, "a header for %s is none: it has the form name: value", s.location)
+		}
 	}
 	for what, text := range map[string]string{
 		"repository": s.repository, "service": cfg.Service, "environment": cfg.Environment,

@@ -121,3 +121,18 @@ func public(address string) string {
 	}
 	return ""
 }
+
+// carrying returns the configuration by which git sends headers to the location's host, over the web, and to no other:
+// redirections are not followed then.
+func (l location) carrying(header []string) [][2]string {
+	u, err := url.Parse(l.url)
+	if len(header) == 0 || err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return nil
+	}
+	base := "http." + (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).String()
+	variables := [][2]string{{base + ".followRedirects", "false"}}
+	for _, h := range header {
+		variables = append(variables, [2]string{base + ".extraHeader", h})
+	}
+	return variables
+}

@@ -131,6 +131,9 @@ func FuzzLogParser(f *testing.F) {
 		for _, rec := range records {
 			_, _, _, _, _ = subject(rec.message), cherryPicked(rec.message), reverted(rec.message), author(rec), new(bots).wrote(rec)
 			_, _ = seconds(rec.authored)
+			if request := revertedRequest(rec.message); request != "" && (len(request) < 2 || brought("Reverts "+request, request)) {
+				t.Fatalf("%q is said to revert %q", rec.message, request)
+			}
 		}
 	})
 }

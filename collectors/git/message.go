@@ -5,6 +5,18 @@ import (
 	"strings"
 )
 
+// Message is what the text of a commit says, for collectors that get commits in other ways.
+type Message struct {
+	Subject      string
+	CherryPicked string // sha, perhaps shortened, that it says it is a copy of; "" without one
+	Reverts      string // sha, perhaps shortened, that it says it undoes; "" without one
+}
+
+// ReadMessage reads the text of a commit.
+func ReadMessage(text string) Message {
+	return Message{Subject: subject(text), CherryPicked: cherryPicked(text), Reverts: reverted(text)}
+}
+
 // subject is the first paragraph of a message on one line, as git shows it, of at most maxSubject characters.
 func subject(message string) string {
 	message = strings.TrimLeft(message, " \t\r\n\v\f")

@@ -3,6 +3,7 @@ package git
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -48,6 +49,9 @@ type tag struct {
 	nested bool   // it names a tag
 }
 
+// ErrEmpty says that nothing was ever pushed to a repository. It is in the chain of a fault.NotFound.
+var ErrEmpty = errors.New("the repository has no commits yet")
+
 // oldestGit is the first version that knows every option used here.
 const oldestGit = "2.29"
 
@@ -88,7 +92,7 @@ func open(ctx context.Context, g git, resolver *resolver, cfg Config) (*reposito
 		return nil, err
 	}
 	if len(r.heads) == 0 && !slices.ContainsFunc(r.tags, func(t tag) bool { return t.commit != "" }) {
-		return nil, fault.New(fault.NotFound, "%s has no commits yet: there is nothing to collect", g.name)
+		return nil, fault.Replace(fault.NotFound, ErrEmpty, "%s has no commits yet: there is nothing to collect", g.name)
 	}
 	if err := r.findDefault(ctx, cfg.Branch); err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (s *Source) collect(ctx context.Context, emit func(event.Event) error) erro
 	s.report = Report{Repository: s.repository}
 	g := git{program: s.cfg.Program, dir: s.location.path, name: s.location.String()}
 	if s.location.url != "" {
-		cache, release, err := fetch(ctx, s.cfg.Program, s.cfg.CacheDir, s.location, s.progress)
+		cache, release, err := fetch(ctx, s.cfg.Program, s.cfg.CacheDir, s.location, s.cfg.Header, s.progress)
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,7 @@ func (r *run) walk(ctx context.Context, input string, tips map[string]uint8) err
 					tips[parent] = marks | tipCovered
 				}
 			}
-			c, err := r.commit(rec)
+			c, err := r.commit(ctx, rec)
 			if err != nil {
 				return err
 			}

@@ -66,8 +66,8 @@ func collectorPages(t *testing.T, tree fs.FS) []string {
 	for _, s := range all {
 		name, below := strings.CutPrefix(s.folder, "collectors/")
 		name, _, _ = strings.Cut(name, "/")
-		if _, exists := read(t, tree, "docs/collectors/"+name+".md"); below && !testSupport(name) && !exists {
-			missing[fmt.Sprintf("collectors/%s has no page docs/collectors/%s.md", name, name)] = true
+		if _, exists := read(t, tree, "docs/"+name+".md"); below && !testSupport(name) && !exists {
+			missing[fmt.Sprintf("collectors/%s has no page docs/%s.md", name, name)] = true
 		}
 	}
 	return slices.Collect(maps.Keys(missing))
@@ -180,8 +180,8 @@ func TestCollectorPagesFindsAFolderWithoutPage(t *testing.T) {
 		"collectors/git/log.go":       `package git`,
 		"collectors/git/parse/log.go": `package parse`,
 		"collectors/github/pages.go":  `package github`,
-		"docs/collectors/github.md":   "",
-	}, "collectors/git has no page docs/collectors/git.md")
+		"docs/github.md":              "",
+	}, "collectors/git has no page docs/git.md")
 }
 
 func TestModuleLinesFindsBothDirections(t *testing.T) {
