@@ -18,8 +18,9 @@ type Source interface {
 	// Events yields the facts that are new since the position at which the source was made, in any order, and the
 	// error that ended it, if any. An event is the consumer's; it never changes after it was yielded.
 	Events(ctx context.Context) iter.Seq2[event.Event, error]
-	// Position is where a later run resumes, provided that everything yielded so far is stored. It is asked between two
-	// events, or after the last one.
+	// Position is where a later run resumes. It covers the events that were yielded before the one that is being yielded
+	// now, so a source that reads pages yields a page's events, then moves its position, then reads the next page. It is
+	// asked while an event or an error is being yielded, and after the last one; then it covers all.
 	Position() string
 }
 
@@ -37,10 +38,11 @@ const (
 	maxWeight = 16 << 20 // bytes of text, roughly
 )
 
-// Run carries the events of a source to a sink, batch by batch, and saves the position behind each batch when it has
-// moved. It returns how many events were stored. What a source yielded before its error is stored all the same. The
-// saved position never passes an event that is not stored: running again repeats at most what came after it, which
-// changes nothing.
+// Run carries the events of a source to a sink. Whenever the position has moved, it stores what the position covers and
+// saves it before it takes the next event; between two moves it stores batch by batch. It returns how many events were
+// stored. What a source yielded before its error is stored all the same, and the position that it had then is saved. The
+// saved position never passes an event that is not stored: after a crash, running again repeats at most what came after
+// it, one page where positions move by page, which changes nothing.
 func Run(ctx context.Context, source Source, sink Sink) (stored int, err error) {
 	var batch event.Batch
 	count, weight := 0, 0
@@ -69,6 +71,11 @@ func Run(ctx context.Context, source Source, sink Sink) (stored int, err error) 
 			}
 			return stored, fmt.Errorf("collecting %s: %w", source.Stream(), err)
 		}
+		if source.Position() != saved {
+			if err := flush(); err != nil {
+				return stored, fmt.Errorf("storing what was collected from %s: %w", source.Stream(), err)
+			}
+		}
 		batch.Append(e)
 		count++
 		weight += weigh(e)
@@ -84,16 +91,23 @@ func Run(ctx context.Context, source Source, sink Sink) (stored int, err error) 
 	return stored, nil
 }
 
-// weigh estimates the bytes that an event takes: commits carry lists of any length, other facts are small.
+// weigh estimates the bytes that an event takes: commits and change requests carry lists of any length, other facts are
+// small.
 func weigh(e event.Event) int {
-	const small = 512
-	c, ok := e.(*event.Commit)
-	if !ok {
-		return small
+	const small, item = 512, 16 // bytes of a fact, and of an element beside its text
+	lists := func(weight int, of ...[]string) int {
+		for _, list := range of {
+			for _, s := range list {
+				weight += len(s) + item
+			}
+		}
+		return weight
 	}
-	weight := small + len(c.Subject)
-	for _, path := range c.Paths {
-		weight += len(path) + 16
+	switch e := e.(type) {
+	case *event.Commit:
+		return lists(small+len(e.Subject), e.Paths)
+	case *event.ChangeRequest:
+		return lists(small+len(e.Title), e.Commits, e.Landed, e.Labels)
 	}
-	return weight
+	return small
 }

@@ -4,94 +4,50 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"gopkg.in/yaml.v3"
 
 	"cairn/collectors"
 	"cairn/internal/event"
 )
 
-func TestEveryFolderIsAKind(t *testing.T) {
-	entries, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, e := range entries {
-		if e.IsDir() && e.Name() != "testdata" {
-			want = append(want, e.Name())
-		}
-	}
-	var got []string
-	for name, kind := range collectors.Kinds() {
-		got = append(got, name)
-		if kind.Summary == "" {
-			t.Errorf("kind %s does not say what it collects", name)
-		}
-	}
-	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("folders and kinds differ (-folders +kinds):\n%s", diff)
-	}
-}
-
-func TestKindRefusesItsDefaultSettingsWithAnErrorAndNoSource(t *testing.T) {
-	for name, kind := range collectors.Kinds() {
-		source, err := kind.New(kind.Config(), "", nil)
-		if err == nil || source != nil {
-			t.Errorf("kind %s: got source %v, error %v; want no source and an error: nothing says what to collect", name, source, err)
-		}
-	}
-}
-
-func TestKindTakesSettingsThatWereFilled(t *testing.T) {
-	kind := collectors.Kinds()["git"]
-	config := kind.Config()
-	if err := yaml.Unmarshal([]byte("location: /srv/shop\nservice: shop\n"), config); err != nil {
-		t.Fatal(err)
-	}
-	source, err := kind.New(config, "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := source.Stream(); got != "shop" {
-		t.Errorf("stream is %q, want shop", got)
-	}
-}
-
-// pages is a source of pages of commits; its position is the number of the next page, moved at a page's last event.
+// pages is a source of pages of facts; its position is the number of the next page, moved behind a page's last event.
 type pages struct {
 	sizes    []int
-	paths    int   // of each commit
+	list     int   // elements of a list of each fact
+	changes  bool  // the facts are change requests, not commits
 	fail     error // after the last page
-	position int
+	position int   // also where it begins
 }
 
 func (p *pages) Stream() string   { return "pages" }
 func (p *pages) Position() string { return strconv.Itoa(p.position) }
 func (p *pages) Events(context.Context) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		for page, size := range p.sizes {
-			for i := range size {
-				if i == size-1 {
-					p.position = page + 1
-				}
-				c := &event.Commit{SHA: strconv.Itoa(page) + "/" + strconv.Itoa(i), Paths: slices.Repeat([]string{"p"}, p.paths)}
-				if !yield(c, nil) {
+		for page := p.position; page < len(p.sizes); page++ {
+			for i := range p.sizes[page] {
+				if !yield(p.fact(page, i), nil) {
 					return
 				}
 			}
+			p.position = page + 1
 		}
 		if p.fail != nil {
 			yield(nil, p.fail)
 		}
 	}
+}
+
+func (p *pages) fact(page, i int) event.Event {
+	id, list := strconv.Itoa(page)+"/"+strconv.Itoa(i), slices.Repeat([]string{"p"}, p.list)
+	if p.changes {
+		return &event.ChangeRequest{ID: id, Commits: list}
+	}
+	return &event.Commit{SHA: id, Paths: list}
 }
 
 // memory is a sink that notes what happens to it.
@@ -124,17 +80,23 @@ func TestPositionIsSavedBehindWhatItCovers(t *testing.T) {
 		stored int
 		err    string
 	}{
-		{"one batch", &pages{sizes: []int{2, 3}}, 0, []string{"write 5", "save pages 2"}, 5, ""},
-		{"several batches", &pages{sizes: []int{4_000, 4_000, 9_000}}, 0,
-			[]string{"write 10000", "save pages 2", "write 7000", "save pages 3"}, 17_000, ""},
-		{"a position that does not move", &pages{sizes: []int{25_000}}, 0,
-			[]string{"write 10000", "write 10000", "write 5000", "save pages 1"}, 25_000, ""},
-		{"heavy events", &pages{sizes: []int{5}, paths: 300_000}, 0,
+		{"one page", &pages{sizes: []int{2}}, 0, []string{"write 2", "save pages 1"}, 2, ""},
+		{"each page by itself", &pages{sizes: []int{2, 3, 1}}, 0,
+			[]string{"write 2", "save pages 1", "write 3", "save pages 2", "write 1", "save pages 3"}, 6, ""},
+		{"a page without news moves the position", &pages{sizes: []int{2, 0, 0, 1, 0}}, 0,
+			[]string{"write 2", "save pages 3", "write 1", "save pages 5"}, 3, ""},
+		{"only pages without news", &pages{sizes: []int{0, 0}}, 0, []string{"save pages 2"}, 0, ""},
+		{"a page of several batches", &pages{sizes: []int{25_000, 1}}, 0,
+			[]string{"write 10000", "write 10000", "write 5000", "save pages 1", "write 1", "save pages 2"}, 25_001, ""},
+		{"heavy commits", &pages{sizes: []int{5}, list: 300_000}, 0,
+			[]string{"write 4", "write 1", "save pages 1"}, 5, ""},
+		{"heavy changes", &pages{sizes: []int{5}, list: 300_000, changes: true}, 0,
 			[]string{"write 4", "write 1", "save pages 1"}, 5, ""},
 		{"nothing new", &pages{}, 0, nil, 0, ""},
-		{"a source that fails", &pages{sizes: []int{2, 3}, fail: gone}, 0, []string{"write 5", "save pages 2"}, 5, "collecting pages: the server has gone"},
-		{"a sink that fails", &pages{sizes: []int{4_000, 4_000, 9_000}}, 2,
-			[]string{"write 10000", "save pages 2"}, 10_000, "storing what was collected from pages: the disk is full"},
+		{"a source that fails", &pages{sizes: []int{2, 3}, fail: gone}, 0,
+			[]string{"write 2", "save pages 1", "write 3", "save pages 2"}, 5, "collecting pages: the server has gone"},
+		{"a sink that fails", &pages{sizes: []int{4, 4, 9}}, 2,
+			[]string{"write 4", "save pages 1"}, 4, "storing what was collected from pages: the disk is full"},
 		{"both fail", &pages{sizes: []int{2}, fail: gone}, 1, nil, 0, "collecting pages: the server has gone\nthe disk is full"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -154,6 +116,79 @@ func TestPositionIsSavedBehindWhatItCovers(t *testing.T) {
 				t.Errorf("what the sink saw (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// disk is a sink that keeps what is told, until it is killed.
+type disk struct {
+	steps    int // until it is killed; negative: never
+	stored   []string
+	position string
+}
+
+func (d *disk) step() error {
+	if d.steps == 0 {
+		return errors.New("killed")
+	}
+	d.steps--
+	return nil
+}
+
+func (d *disk) Write(_ context.Context, b *event.Batch) error {
+	if err := d.step(); err != nil {
+		return err
+	}
+	for e := range b.All() {
+		d.stored = append(d.stored, e.(*event.Commit).SHA)
+	}
+	return nil
+}
+
+func (d *disk) Save(_ context.Context, _, position string) error {
+	if err := d.step(); err != nil {
+		return err
+	}
+	d.position = position
+	return nil
+}
+
+func TestRunThatWasKilledAnywhereRepeatsAtMostAPage(t *testing.T) {
+	sizes := []int{3, 1, 0, 4, 2}
+	whole := &disk{steps: -1}
+	if _, err := collectors.Run(t.Context(), &pages{sizes: sizes}, whole); err != nil {
+		t.Fatal(err)
+	}
+	for steps := range 9 {
+		d := &disk{steps: steps, position: "0"}
+		_, err := collectors.Run(t.Context(), &pages{sizes: sizes}, d)
+		if killed := err != nil; killed != (steps < 8) {
+			t.Fatalf("with %d steps the error is %v", steps, err)
+		}
+		before := slices.Clone(d.stored)
+		position, err := strconv.Atoi(d.position)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.steps, d.stored = -1, nil
+		if _, err := collectors.Run(t.Context(), &pages{sizes: sizes, position: position}, d); err != nil {
+			t.Fatal(err)
+		}
+		var again []string
+		for _, sha := range d.stored {
+			if slices.Contains(before, sha) {
+				again = append(again, sha)
+			}
+		}
+		for _, sha := range again {
+			if page, _, _ := strings.Cut(sha, "/"); page != again[0][:1] {
+				t.Errorf("after %d steps, %v are told again: more than a page", steps, again)
+			}
+		}
+		all := append(before, d.stored...)
+		slices.Sort(all)
+		if diff := cmp.Diff(whole.stored, slices.Compact(all)); diff != "" {
+			t.Errorf("after %d steps and a second run (-want +got):\n%s", steps, diff)
+		}
 	}
 }
 
