@@ -137,15 +137,15 @@ const maxWindow = 32 << 20
 // open returns the unpacked text of r. Packed text that is damaged or cut off is fault.Invalid; errors of r come
 // through.
 func (u *unpacker) open(r io.Reader, c coding) (io.Reader, error) {
-	source := &source{r: r}
+	packed := &remembering{r: r}
 	var err error
 	switch c {
 	case gzipped:
 		if u.gzip == nil {
 			u.gzip = new(gzip.Reader)
 		}
-		if err = u.gzip.Reset(source); err == nil {
-			return &unpacked{u.gzip, source, c}, nil
+		if err = u.gzip.Reset(packed); err == nil {
+			return &unpacked{u.gzip, packed, c}, nil
 		}
 	case zstded:
 		if u.zstd == nil {
@@ -153,22 +153,22 @@ func (u *unpacker) open(r io.Reader, c coding) (io.Reader, error) {
 				return nil, err
 			}
 		}
-		if err = u.zstd.Reset(source); err == nil {
-			return &unpacked{u.zstd, source, c}, nil
+		if err = u.zstd.Reset(packed); err == nil {
+			return &unpacked{u.zstd, packed, c}, nil
 		}
 	default:
 		return r, nil
 	}
-	return nil, (&unpacked{nil, source, c}).fault(err)
+	return nil, (&unpacked{nil, packed, c}).fault(err)
 }
 
-// source remembers the error of what is unpacked.
-type source struct {
+// remembering remembers the error of what is unpacked.
+type remembering struct {
 	r   io.Reader
 	err error
 }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *remembering) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if err != nil && err != io.EOF {
 		s.err = err
@@ -176,10 +176,10 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpacked tells damage of the packed text from errors of its source.
+// unpacked tells damage of the packed text from errors of what it reads.
 type unpacked struct {
 	r      io.Reader
-	source *source
+	packed *remembering
 	coding coding
 }
 
@@ -193,8 +193,8 @@ func (u *unpacked) Read(p []byte) (int, error) {
 
 func (u *unpacked) fault(err error) error {
 	switch {
-	case u.source.err != nil:
-		return u.source.err
+	case u.packed.err != nil:
+		return u.packed.err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.New(fault.Invalid, "the %s data ends in the middle: it is cut off", u.coding)
 	}
