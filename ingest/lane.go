@@ -13,7 +13,8 @@ import (
 // wait go together in the next one: thousands of small requests make few inserts, and a lone request waits for nobody.
 // There is no goroutine behind it: of those that wait, the first carries out the insert for all.
 type lane[T any] struct {
-	most   int // rows of one insert, unless one request has more
+	most   int               // weight of one insert, unless one request weighs more
+	weight func(rows[T]) int // of a request; nil: its number of rows
 	insert func(ctx context.Context, groups []rows[T], n int) error
 
 	mu      sync.Mutex
@@ -70,13 +71,17 @@ func (l *lane[T]) leave(p *passenger[T]) bool {
 // carry inserts the rows of those that wait, p's among them, and hands the lane on.
 func (l *lane[T]) carry(ctx context.Context, p *passenger[T]) {
 	l.mu.Lock()
-	together, n := 0, 0
+	together, n, weight := 0, 0, 0
 	for together < len(l.waiting) {
-		size := len(l.waiting[together].rows.events)
-		if together > 0 && n+size > l.most {
+		r := l.waiting[together].rows
+		size := len(r.events)
+		if l.weight != nil {
+			size = l.weight(r)
+		}
+		if together > 0 && weight+size > l.most {
 			break
 		}
-		together, n = together+1, n+size
+		together, n, weight = together+1, n+len(r.events), weight+size
 	}
 	aboard := l.waiting[:together:together]
 	l.waiting = slices.Clone(l.waiting[together:])

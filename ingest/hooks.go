@@ -1,0 +1,367 @@
+package ingest
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cairn/internal/event"
+	"cairn/internal/fault"
+	"cairn/internal/problem"
+	"cairn/internal/source"
+	"cairn/internal/store"
+)
+
+// HooksPath is where Hooks belongs; behind it stands the name of a source.
+const HooksPath = "/hooks/"
+
+// HooksConfig is what an operator may set about webhooks.
+type HooksConfig struct {
+	MaxBody int64         `yaml:"max_body"` // bytes of a webhook
+	Keep    time.Duration `yaml:"keep"`     // how long webhooks are kept as they came
+}
+
+// DefaultHooksConfig returns limits that suit the senders: none sends more than GitHub, 25 MB.
+func DefaultHooksConfig() HooksConfig {
+	return HooksConfig{MaxBody: 25 << 20, Keep: 30 * 24 * time.Hour}
+}
+
+// Receiver understands the webhooks of one source. It is used by several goroutines.
+type Receiver interface {
+	// Verify returns nil when these bytes come from the sender. It is asked before anything else looks at them. Its
+	// error is told to the sender, so it says nothing of what would be right.
+	Verify(h http.Header, body []byte, now time.Time) error
+	// Describe fills in ID, Event and Header of a delivery: the headers that carry meaning, and none that are secret.
+	// It is cheap and never fails. It is asked again, with the headers it kept, when a delivery is told again.
+	Describe(h http.Header, body []byte) source.Delivery
+	// Hear says what a delivery means. An error means that it cannot be read; the delivery is kept all the same.
+	Hear(d source.Delivery) (source.Heard, error)
+}
+
+// Outcomes of a delivery.
+const (
+	OutcomeTold       = "told"       // it told facts; they are stored
+	OutcomeWoken      = "woken"      // something is read again because of it
+	OutcomeIgnored    = "ignored"    // it was none of ours
+	OutcomeUnreadable = "unreadable" // it could not be read, or not all of it; it is kept
+	OutcomeRefused    = "refused"    // its signature does not fit, or it is too large; nothing of it is kept
+	OutcomeDuplicate  = "duplicate"  // it was handled before
+)
+
+// Reception is the answer to a webhook that was taken.
+type Reception struct {
+	Outcome string `json:"outcome"`          // told, woken, ignored, unreadable or duplicate
+	Facts   int    `json:"facts"`            // that were stored because of it
+	Reason  string `json:"reason,omitempty"` // why it was ignored or is unreadable
+}
+
+// Hooks is the receiving end of webhooks. It is an http.Handler for HooksPath and what stands behind it. 2xx means that
+// the webhook, as it came, and the facts that it tells are stored durably: 200, or 202 for one that could not be read.
+type Hooks struct {
+	// Wake, when set before the first use, hears what is to be read again. It is called by many goroutines, after what
+	// the delivery told is stored, and must not block.
+	Wake func(source string, wakes []source.Wake)
+	// Failed, when set before the first use, hears of errors that no answer tells. r is nil where there is no request.
+	Failed func(r *http.Request, err error)
+
+	cfg       HooksConfig
+	intake    *Intake
+	store     *store.Store
+	receivers map[string]Receiver
+	now       func() time.Time
+	payloads  *lane[payload]
+	guard     *guard
+	tally     *tally
+	held      atomic.Int64 // bytes of bodies in memory
+	replaying atomic.Bool
+}
+
+// guarded is how many deliveries are remembered at least.
+const guarded = 50_000
+
+// NewHooks checks cfg. receivers has them by the name of their source. Errors are fault.Invalid.
+func NewHooks(cfg HooksConfig, intake *Intake, st *store.Store, receivers map[string]Receiver, now func() time.Time) (*Hooks, error) {
+	switch {
+	case cfg.MaxBody <= 0:
+		return nil, fault.New(fault.Invalid, "hooks.max_body must be more than 0")
+	case cfg.Keep < time.Hour:
+		return nil, fault.New(fault.Invalid, "hooks.keep must be an hour or more: what is not kept cannot be told again")
+	}
+	for name := range receivers {
+		if name == "" || strings.Contains(name, "/") {
+			return nil, fault.New(fault.Invalid, "source %q: a name that can stand in a path is expected, without a slash", name)
+		}
+	}
+	return &Hooks{
+		cfg: cfg, intake: intake, store: st, receivers: receivers, now: now,
+		payloads: newPayloadLane(intake), guard: newGuard(guarded), tally: newTally(),
+	}, nil
+}
+
+// Run stores the counts of deliveries about every second, and those that are left when ctx ends.
+func (h *Hooks) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-tick.C:
+			err := h.tally.flush(ctx, h.store)
+			if err != nil && !failing && ctx.Err() == nil { // once, until it works again
+				h.failed(nil, fmt.Errorf("counting webhooks: %w", err))
+			}
+			failing = err != nil
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			if err := h.tally.flush(last, h.store); err != nil {
+				return fmt.Errorf("counting webhooks: %w", err)
+			}
+			return nil
+		}
+	}
+}
+
+func (h *Hooks) failed(r *http.Request, err error) {
+	if h.Failed != nil {
+		h.Failed(r, err)
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reception, err := h.receive(w, r)
+	if err != nil {
+		if fault.KindOf(err) == fault.Internal && !isProblem(err) {
+			h.failed(r, err)
+		}
+		problem.Write(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if reception.Outcome == OutcomeUnreadable {
+		w.WriteHeader(http.StatusAccepted)
+	}
+	_ = json.NewEncoder(w).Encode(reception) // who does not wait for the answer does not miss it
+}
+
+func isProblem(err error) bool {
+	_, is := errors.AsType[*problem.Problem](err)
+	return is
+}
+
+func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, error) {
+	name, _ := strings.CutPrefix(r.URL.Path, HooksPath)
+	receiver := h.receivers[name]
+	if receiver == nil {
+		return nil, fault.New(fault.NotFound, "no source of this name takes webhooks: their addresses are %sNAME, with the name from the configuration", HooksPath)
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, &problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "webhooks are sent by POST"}
+	}
+	body, done, err := h.read(w, r)
+	defer done()
+	if err != nil {
+		if fault.KindOf(err) == fault.TooLarge {
+			h.tally.add(name, "", OutcomeRefused, "it is larger than hooks.max_body", h.now())
+		}
+		return nil, err
+	}
+	receivedAt := h.now().UTC().Truncate(time.Millisecond)
+	if err := verify(receiver, r.Header, body, receivedAt); err != nil {
+		detail := "the signature cannot be checked"
+		if fault.KindOf(err) == fault.Denied {
+			detail = cut(err.Error(), maxReason)
+		} else {
+			h.failed(r, fmt.Errorf("verifying a webhook of %s: %w", name, err))
+		}
+		h.tally.add(name, "", OutcomeRefused, detail, receivedAt)
+		return nil, &problem.Problem{Status: http.StatusUnauthorized, Detail: detail}
+	}
+	d := h.describe(r, name, receiver, r.Header, body)
+	d.ReceivedAt = receivedAt
+
+	mark := fingerprintOf(d.Source, d.ID, d.Body)
+	if !h.guard.enter(mark) {
+		h.tally.add(name, d.Event, OutcomeDuplicate, "", receivedAt)
+		return &Reception{Outcome: OutcomeDuplicate}, nil
+	}
+	handled := false
+	defer func() { h.guard.leave(mark, handled) }()
+	// It goes on when the sender no longer waits: most senders never send again.
+	reception, err := h.handle(context.WithoutCancel(r.Context()), r, receiver, d)
+	if err != nil {
+		h.tally.add(name, d.Event, OutcomeUnreadable, "the store did not take it", receivedAt)
+		return nil, err
+	}
+	handled = reception.Outcome != OutcomeUnreadable
+	h.tally.add(name, d.Event, reception.Outcome, reception.Reason, receivedAt)
+	return reception, nil
+}
+
+// handle makes of a delivery what it means and stores all of it.
+func (h *Hooks) handle(ctx context.Context, r *http.Request, receiver Receiver, d source.Delivery) (*Reception, error) {
+	var batch event.Batch
+	m := h.hear(r, receiver, d, &batch)
+	kept := payload{
+		source: d.Source, receivedAt: d.ReceivedAt, delivery: d.ID, event: d.Event, headers: headersOf(d.Header), body: string(d.Body),
+		outcome: m.outcome, reason: m.reason, facts: uint32(m.facts), expiresAt: d.ReceivedAt.Add(h.cfg.Keep),
+	}
+	// Both at the same time: each waits for the disk.
+	var storing error
+	var facts sync.WaitGroup
+	if m.facts > 0 {
+		facts.Go(func() { storing = h.intake.write(ctx, &batch) })
+	}
+	err := h.keep(ctx, kept)
+	facts.Wait()
+	if storing != nil && err == nil {
+		// The sender may send it again, and if not it can be told again from what is kept, so that says the truth.
+		m = meaning{outcome: OutcomeUnreadable, reason: "its facts could not be stored"}
+		kept.outcome, kept.reason, kept.facts = m.outcome, m.reason, 0
+		err = h.keep(ctx, kept)
+	}
+	switch {
+	case fault.KindOf(storing) == fault.Unavailable:
+		return nil, storing // it may work when it is sent again
+	case err != nil:
+		return nil, err
+	case storing != nil:
+		h.failed(r, storing)
+	}
+	h.wake(d.Source, m.wakes)
+	return &Reception{Outcome: m.outcome, Facts: m.facts, Reason: m.reason}, nil
+}
+
+func (h *Hooks) wake(source string, wakes []source.Wake) {
+	if len(wakes) > 0 && h.Wake != nil {
+		h.Wake(source, wakes)
+	}
+}
+
+// meaning is what a delivery turned out to be.
+type meaning struct {
+	outcome string
+	reason  string
+	facts   int
+	wakes   []source.Wake
+}
+
+// hear asks the receiver and adds the facts to the batch. A bad fact makes the delivery unreadable, and loses neither the
+// other facts nor the wakes.
+func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery, into *event.Batch) (m meaning) {
+	var good []event.Event
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			h.failed(r, fmt.Errorf("a webhook of %s (%s %s): panic: %v\n%s", d.Source, d.Event, d.ID, thrown, debug.Stack()))
+			m = meaning{outcome: OutcomeUnreadable, reason: cut(fmt.Sprintf("cairn made a mistake: %v", thrown), maxReason)}
+		}
+	}()
+	heard, err := receiver.Hear(d)
+	if err != nil {
+		return meaning{outcome: OutcomeUnreadable, reason: cut(err.Error(), maxReason)}
+	}
+	bad := ""
+	for _, e := range heard.Facts {
+		if wrong := event.Validate(e); wrong == nil {
+			good = append(good, e)
+		} else if bad == "" {
+			bad = wrong.List[0].Error()
+		}
+	}
+	into.Append(good...)
+	m = meaning{facts: len(good), wakes: heard.Wakes}
+	switch {
+	case bad != "":
+		m.outcome, m.reason = OutcomeUnreadable, cut("a fact is wrong: "+bad, maxReason)
+	case len(good) > 0:
+		m.outcome = OutcomeTold
+	case len(m.wakes) > 0:
+		m.outcome = OutcomeWoken
+	default:
+		m.outcome, m.reason = OutcomeIgnored, cut(heard.Ignored, maxReason)
+	}
+	return m
+}
+
+// verify is the receiver's; one that fails has verified nothing.
+func verify(receiver Receiver, header http.Header, body []byte, now time.Time) (err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			err = fmt.Errorf("panic: %v\n%s", thrown, debug.Stack())
+		}
+	}()
+	return receiver.Verify(header, body, now)
+}
+
+// describe is the receiver's, within bounds.
+func (h *Hooks) describe(r *http.Request, name string, receiver Receiver, header http.Header, body []byte) (d source.Delivery) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			h.failed(r, fmt.Errorf("describing a webhook of %s: panic: %v\n%s", name, thrown, debug.Stack()))
+			d = source.Delivery{}
+		}
+		d.Source, d.Body, d.Event = name, body, cut(d.Event, maxEventName)
+		if d.ID != cut(d.ID, maxDeliveryID) || d.ID == "" {
+			sum := fingerprintOf(name, d.ID, body)
+			d.ID = hex.EncodeToString(sum[:16])
+		}
+	}()
+	return receiver.Describe(header, body)
+}
+
+// Bodies are read in steps that double, so that memory is taken for what came and not for what was announced.
+const firstRead = 32 << 10
+
+// bodiesHeld bounds the memory for bodies, as a multiple of the largest one.
+const bodiesHeld = 8
+
+// read returns the body, of which done gives the memory back.
+func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
+	taken := int64(0)
+	done = func() { h.held.Add(-taken) }
+	tooLarge := fault.New(fault.TooLarge, "the webhook has more than %s (hooks.max_body)", size(h.cfg.MaxBody))
+	if r.ContentLength > h.cfg.MaxBody {
+		return nil, done, tooLarge
+	}
+	from := http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
+	room := int64(firstRead)
+	if r.ContentLength >= 0 {
+		room = min(room, r.ContentLength+1) // and one for the end to be seen
+	}
+	for {
+		if int64(cap(body)) < room {
+			if h.held.Add(room-taken) > h.cfg.MaxBody*bodiesHeld {
+				taken = room
+				return nil, done, fault.New(fault.Unavailable, "too many large webhooks come at the same time; send it again")
+			}
+			taken = room
+			body = append(make([]byte, 0, room), body...)
+		}
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, done, nil
+		}
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
+			return nil, done, tooLarge
+		}
+		if err != nil {
+			return nil, done, fault.Wrap(fault.Unavailable, err, "the body could not be read to its end")
+		}
+		if len(body) == cap(body) {
+			room = min(int64(cap(body))*2, h.cfg.MaxBody+1)
+		}
+	}
+}
