@@ -1,0 +1,389 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/google/go-github/v60/github"
+	"gopkg.in/yaml.v3"
+
+	"cairn/internal/event"
+	"cairn/internal/fault"
+)
+
+// ownershipPosition is who owns what, as the files of the repository said when they were last read.
+type ownershipPosition struct {
+	Version int `json:"v"`
+	// Owners are the teams of each service, with since when, seconds; 0: always.
+	Owners map[string]map[string]int64 `json:"owners,omitempty"`
+	// Services are the tellings of those that a catalogue file describes.
+	Services map[string]serviceTold `json:"services,omitempty"`
+	Read     bool                   `json:"read,omitempty"`
+}
+
+type serviceTold struct {
+	Hash    uint32 `json:"h"`
+	Changes int64  `json:"c,omitempty"`
+}
+
+// readOwnershipTurn reads the files that say who owns what is in the repository: catalog-info.yaml in its root, and where
+// that names no owner CODEOWNERS. GitHub takes the first of .github/, the root and docs/.
+func readOwnershipTurn(ctx context.Context, t *Turn) error {
+	p := ownershipPosition{Version: 1}
+	if t.position != "" {
+		if err := readPosition(t.position, t.stream.Name, &p); err != nil {
+			return err
+		}
+	}
+	t.report.Complete = true
+	root, err := t.folder(ctx, "")
+	if fault.KindOf(err) == fault.NotFound || empty(err) { // nothing was ever pushed to it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner, _, _ := strings.Cut(t.repo.name, "/")
+	components, err := t.components(ctx, root, owner)
+	if err != nil {
+		return err
+	}
+	owners := map[string][]string{}
+	for _, c := range components {
+		if err := t.tellComponent(&p, c.service); err != nil {
+			return err
+		}
+		if c.owner != "" {
+			owners[c.service.ID] = append(owners[c.service.ID], c.owner)
+		}
+	}
+	if len(owners) == 0 {
+		teams, err := t.codeOwners(ctx, root, owner)
+		if err != nil {
+			return err
+		}
+		if len(teams) > 0 {
+			for _, s := range t.c.rules.Services(t.repo.fact) {
+				owners[s.ID] = teams
+			}
+		}
+	}
+	if err := t.tellOwners(&p, owners); err != nil {
+		return err
+	}
+	p.Read = true
+	t.position = position(p)
+	return nil
+}
+
+// tellOwners tells whose a service has become, and whose it no longer is.
+func (t *Turn) tellOwners(p *ownershipPosition, owners map[string][]string) error {
+	if p.Owners == nil {
+		p.Owners = map[string]map[string]int64{}
+	}
+	ownership := func(service, team string, from int64, to time.Time) error {
+		fact := &event.Ownership{Telling: t.c.t.telling(time.UnixMilli(0)), Service: service, Team: team, To: to}
+		if from != 0 {
+			fact.From = time.Unix(from, 0).UTC()
+		}
+		return t.tell(fact)
+	}
+	for service, teams := range sorted(p.Owners) {
+		for team, from := range sorted(teams) {
+			if slices.Contains(owners[service], team) {
+				continue
+			}
+			if err := ownership(service, team, from, t.asOf); err != nil {
+				return err
+			}
+			delete(teams, team)
+		}
+		if len(teams) == 0 {
+			delete(p.Owners, service)
+		}
+	}
+	for service, teams := range sorted(owners) {
+		for _, team := range teams {
+			if _, known := p.Owners[service][team]; known {
+				continue
+			}
+			from := int64(0)
+			if p.Read {
+				from = t.asOf.Unix()
+			}
+			if err := ownership(service, team, from, time.Time{}); err != nil {
+				return err
+			}
+			if p.Owners[service] == nil {
+				p.Owners[service] = map[string]int64{}
+			}
+			p.Owners[service][team] = from
+		}
+	}
+	return nil
+}
+
+// tellComponent tells a service that a catalogue file describes, when it is new or has changed: as of 1970 and some
+// milliseconds, after the bare registration that comes with a first deployment (see translator.services), and before
+// anything that a catalogue tells.
+func (t *Turn) tellComponent(p *ownershipPosition, s *event.Service) error {
+	told, known := p.Services[s.ID]
+	hash := uint32(xxhash.Sum64(event.AppendJSON(nil, s)))
+	if known && told.Hash == hash {
+		return nil
+	}
+	if known {
+		told.Changes++
+	}
+	told.Hash = hash
+	if p.Services == nil {
+		p.Services = map[string]serviceTold{}
+	}
+	p.Services[s.ID] = told
+	s.Telling = t.c.t.telling(time.UnixMilli(1 + told.Changes))
+	return t.tell(s)
+}
+
+// folder lists the files of a folder of the default branch, and the folders in it with a slash behind their names.
+func (t *Turn) folder(ctx context.Context, path string) ([]string, error) {
+	var names []string
+	if path == "" { // the list of contents has no name for the top
+		var tree github.Tree
+		if _, err := t.get(ctx, t.what(), t.path("git/trees/"+url.PathEscape(t.repo.branch)), nil, &tree); err != nil {
+			return nil, err
+		}
+		for _, e := range tree.Entries {
+			name := e.GetPath()
+			if e.GetType() == "tree" {
+				name += "/"
+			}
+			names = append(names, name)
+		}
+		return names, nil
+	}
+	var list []*github.RepositoryContent
+	if _, err := t.get(ctx, t.what(), t.path("contents/"+path), nil, &list); err != nil {
+		return nil, err
+	}
+	for _, c := range list {
+		name := c.GetName()
+		if c.GetType() == "dir" {
+			name += "/"
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// maxFile is how large a file may be that is read here.
+const maxFile = 1 << 20
+
+// file reads a file of the default branch; "" where it is too large to be what it should be.
+func (t *Turn) file(ctx context.Context, path string) (string, error) {
+	var c github.RepositoryContent
+	if _, err := t.get(ctx, path+" of "+t.repo.name, t.path("contents/"+path), nil, &c); err != nil {
+		if fault.KindOf(err) == fault.NotFound { // deleted a moment ago
+			return "", nil
+		}
+		return "", err
+	}
+	if c.GetSize() > maxFile {
+		return "", nil
+	}
+	text, err := c.GetContent()
+	if err != nil {
+		return "", fault.Wrap(fault.Unavailable, err, "%s of %s", path, t.repo.name)
+	}
+	return text, nil
+}
+
+// codeOwners are the teams that own the whole repository by its CODEOWNERS.
+func (t *Turn) codeOwners(ctx context.Context, root []string, org string) ([]string, error) {
+	for _, folder := range []string{".github/", "", "docs/"} {
+		names := root
+		if folder != "" {
+			if !slices.Contains(root, folder) {
+				continue
+			}
+			var err error
+			if names, err = t.folder(ctx, strings.TrimSuffix(folder, "/")); err != nil {
+				return nil, err
+			}
+		}
+		if !slices.Contains(names, "CODEOWNERS") {
+			continue
+		}
+		text, err := t.file(ctx, folder+"CODEOWNERS")
+		return codeOwners(text), err
+	}
+	return nil, nil
+}
+
+// codeOwners are the teams on the line for everything, the last of such lines. People and addresses are left out: a team
+// owns a service.
+func codeOwners(text string) []string {
+	var teams []string
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] != "*" && words[0] != "/**" && words[0] != "**" {
+			continue
+		}
+		teams = nil
+		for _, word := range words[1:] {
+			if org, slug, ok := strings.Cut(strings.TrimPrefix(word, "@"), "/"); ok && word[0] == '@' && org != "" && slug != "" {
+				if id := clip(strings.ToValidUTF8(teamID(org, slug), "\uFFFD")); !slices.Contains(teams, id) {
+					teams = append(teams, id)
+				}
+			}
+		}
+	}
+	return teams
+}
+
+// component is a service of a catalogue file, with the team that owns it.
+type component struct {
+	service *event.Service
+	owner   string
+}
+
+// components reads the services that the repository's catalogue file describes. Where it describes one, and the rules say
+// that one service is built from the repository, it is that one; else it is the one of its name.
+func (t *Turn) components(ctx context.Context, root []string, org string) ([]component, error) {
+	i := slices.IndexFunc(root, func(name string) bool { return name == "catalog-info.yaml" || name == "catalog-info.yml" })
+	if i < 0 {
+		return nil, nil
+	}
+	text, err := t.file(ctx, root[i])
+	if err != nil {
+		return nil, err
+	}
+	all := components(text, org)
+	ours := t.c.rules.Services(t.repo.fact)
+	for _, c := range all {
+		c.service.Source = t.c.cfg.Name
+		from := event.ServiceRepository{Repository: t.repo.fact}
+		for _, s := range ours {
+			if name := c.service.Name; s.ID == name || len(all) == 1 && len(ours) == 1 {
+				if s.ID != name {
+					c.service.Aliases = []string{name}
+				}
+				c.service.ID, from = s.ID, s.From
+			}
+		}
+		if from.Repository == "" {
+			from.Repository = t.repo.fact
+		}
+		c.service.Repositories = []event.ServiceRepository{from}
+	}
+	return all, nil
+}
+
+// entity is what is read of a document of a catalogue file.
+type entity struct {
+	Kind     string `yaml:"kind"`
+	Metadata struct {
+		Name        string            `yaml:"name"`
+		Title       string            `yaml:"title"`
+		Description string            `yaml:"description"`
+		Annotations map[string]string `yaml:"annotations"`
+		Tags        []string          `yaml:"tags"`
+		Links       []struct {
+			URL   string `yaml:"url"`
+			Title string `yaml:"title"`
+			Type  string `yaml:"type"`
+		} `yaml:"links"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Type      string   `yaml:"type"`
+		Lifecycle string   `yaml:"lifecycle"`
+		Owner     string   `yaml:"owner"`
+		System    string   `yaml:"system"`
+		DependsOn []string `yaml:"dependsOn"`
+	} `yaml:"spec"`
+}
+
+// maxDocuments bounds the documents of one file.
+const maxDocuments = 200
+
+// components reads the documents of a catalogue file that are components, except libraries, which nobody deploys. A
+// document that is none of YAML ends it: what came before counts.
+func components(text, org string) []component {
+	var all []component
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for range maxDocuments {
+		var e entity
+		err := decoder.Decode(&e)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if _, mistyped := errors.AsType[*yaml.TypeError](err); err != nil && !mistyped {
+			break
+		}
+		if !strings.EqualFold(e.Kind, "Component") || e.Metadata.Name == "" || strings.EqualFold(e.Spec.Type, "library") {
+			continue
+		}
+		s := &event.Service{
+			ID: clip(e.Metadata.Name), Name: clip(e.Metadata.Name), Description: e.Metadata.Description,
+			System: clip(reference(e.Spec.System)), Tags: texts(e.Metadata.Tags),
+		}
+		if len(s.Description) > maxText {
+			s.Description = clip(s.Description)
+		}
+		switch life := strings.ToLower(e.Spec.Lifecycle); life {
+		case "experimental", "production", "deprecated":
+			s.Lifecycle = life
+		}
+		for _, d := range e.Spec.DependsOn {
+			if kind, _, ok := strings.Cut(d, ":"); ok && !strings.EqualFold(kind, "component") {
+				continue
+			}
+			s.Dependencies = append(s.Dependencies, clip(reference(d)))
+		}
+		for _, l := range e.Metadata.Links {
+			about := strings.ToLower(l.Type + " " + l.Title)
+			switch {
+			case s.Documentation == "" && strings.Contains(about, "doc"):
+				s.Documentation = clip(l.URL)
+			case s.URL == "":
+				s.URL = clip(l.URL)
+			}
+		}
+		s.Template = clip(e.Metadata.Annotations["backstage.io/source-template"])
+		if s.Template != "" {
+			s.CreatedVia = "golden_path"
+		}
+		all = append(all, component{service: s, owner: clip(teamOf(e.Spec.Owner, org))})
+	}
+	return all
+}
+
+// reference is the name in a reference to an entity: [kind:][namespace/]name.
+func reference(ref string) string {
+	if _, name, ok := strings.Cut(ref, ":"); ok {
+		ref = name
+	}
+	return strings.TrimPrefix(strings.TrimSpace(ref), "default/")
+}
+
+// teamOf is the team that a reference to an owner names: a group is the team of that name of the organisation that the
+// repository belongs to; a user is no team.
+func teamOf(ref, org string) string {
+	if kind, _, ok := strings.Cut(ref, ":"); ok && !strings.EqualFold(kind, "group") {
+		return ""
+	}
+	name := reference(ref)
+	switch {
+	case name == "":
+		return ""
+	case strings.Contains(name, "/"):
+		return name
+	}
+	return teamID(org, name)
+}
