@@ -64,6 +64,12 @@ func timeless(v any) any {
 	case metrics.Evidence:
 		v.Result.AsOf = time.Time{}
 		return v
+	case metrics.SourceList:
+		v.AsOf = time.Time{}
+		return v
+	case metrics.StreamList:
+		v.AsOf = time.Time{}
+		return v
 	}
 	return v
 }

@@ -24,6 +24,7 @@ type Deps struct {
 	Engine   *metrics.Engine
 	Store    *store.Store // positions of collectors
 	Events   http.Handler // takes POST /api/v1/events
+	Replay   http.Handler // takes POST /api/v1/replay; nil where no source is configured
 	Log      *slog.Logger
 	Instance string // names this process among others
 	Version  string

@@ -72,7 +72,13 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/v1/collectors/git/position?stream=shop", "", 200, `"position":"p1"`},
 		{"GET", "/api/v1/collectors/gitlab/position?stream=shop", "", 200, `"position":""`},
 
+		{"GET", "/api/v1/sources", "", 200, `"sources":[]`},
+
 		{"GET", "/", "", 404, "there is nothing at /"},
+		{"GET", "/api/v1/sources/github", "", 404, "nothing was read or heard yet"},
+		{"POST", "/api/v1/replay", "", 404, "no source is configured"},
+		{"POST", "/api/v1/replay?sauce=github", "", 400, "sauce"},
+		{"GET", "/api/v1/replay", "", 405, "GET"},
 		{"GET", "/api/v1/events", "", 405, "GET"},
 		{"POST", "/api/v1/metrics", "", 405, "POST"},
 		{"POST", "/api/v1/events", `{"type":"deploiment"}`, 400, "deploiment"},

@@ -60,6 +60,11 @@ func cell(v any) string {
 			return ""
 		}
 		return cell(*v)
+	case *int64:
+		if v == nil {
+			return ""
+		}
+		return cell(*v)
 	case time.Time:
 		return v.UTC().Format(time.RFC3339Nano)
 	case *time.Time:

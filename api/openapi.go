@@ -98,6 +98,7 @@ func Document() *OpenAPI {
 			{tagMetrics, "Numbers, and the facts behind them."},
 			{tagRecords, "What is known now, one by one, a page at a time: the rows that the metrics count."},
 			{tagEvents, "Telling what happened."},
+			{tagSources, "The systems that facts come from: how far they are read, and what they send."},
 			{tagCollectors, "What collectors remember."},
 			{tagServer, "The server itself."},
 		},

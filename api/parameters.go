@@ -75,23 +75,33 @@ func parameters() map[string]Parameter {
 		"offset":         whole("How many facts to pass over.", 0, 0, 0),
 		"cursor":         text("The next of the page before; without it the first page.", nil),
 
-		"search:services": text("Part of an id, name, alias, description, tag or owner, in any case.", "pay"),
-		"search:teams":    text("Part of an id or name, in any case.", "check"),
-		"lifecycle":       oneOf("Services of this lifecycle.", nil, lifecycles()...),
-		"tier":            text("Services of this tier.", "1"),
-		"system":          text("Services of this system.", "store"),
-		"tag":             text("Services with this tag.", "go"),
-		"golden_path":     oneOf("Services of whose applicable capabilities all, some or none are on the golden path.", nil, "full", "partial", "none"),
-		"retired":         flag("With what is retired.", false),
-		"parent":          text("Right below this team.", "product"),
-		"kind":            oneOf("Of this kind; those from redeploy on are runs that are no deployments.", nil, metrics.DeploymentKinds()...),
-		"failed":          flag("Only those that failed, or only those that did not.", nil),
-		"runs":            flag("With the runs that are no deployments: redeploys, roll-outs to further targets, and those that changed nothing live.", false),
-		"deployment":      text("Shipped by this deployment.", "4711"),
-		"waiting":         flag("Those that are merged and not live; from and to are then about the merge.", false),
-		"open":            flag("Only those that are not over, or only those that are.", nil),
-		"cause":           oneOf("With this cause.", nil, metrics.IncidentCauses()...),
-		"stream":          {Description: "Name of a stream, such as a repository.", Required: true, Schema: Schema{"type": "string", "minLength": 1}, Example: "acme/shop"},
+		"search:services":  text("Part of an id, name, alias, description, tag or owner, in any case.", "pay"),
+		"search:teams":     text("Part of an id or name, in any case.", "check"),
+		"lifecycle":        oneOf("Services of this lifecycle.", nil, lifecycles()...),
+		"tier":             text("Services of this tier.", "1"),
+		"system":           text("Services of this system.", "store"),
+		"tag":              text("Services with this tag.", "go"),
+		"golden_path":      oneOf("Services of whose applicable capabilities all, some or none are on the golden path.", nil, "full", "partial", "none"),
+		"retired":          flag("With what is retired.", false),
+		"parent":           text("Right below this team.", "product"),
+		"kind":             oneOf("Of this kind; those from redeploy on are runs that are no deployments.", nil, metrics.DeploymentKinds()...),
+		"failed":           flag("Only those that failed, or only those that did not.", nil),
+		"runs":             flag("With the runs that are no deployments: redeploys, roll-outs to further targets, and those that changed nothing live.", false),
+		"deployment":       text("Shipped by this deployment.", "4711"),
+		"waiting":          flag("Those that are merged and not live; from and to are then about the merge.", false),
+		"open":             flag("Only those that are not over, or only those that are.", nil),
+		"cause":            oneOf("With this cause.", nil, metrics.IncidentCauses()...),
+		"outcome":          oneOf("Streams with this outcome of their latest turn.", nil, metrics.StreamOutcomes()...),
+		"subject":          text("Streams of this repository or the like.", "acme/shop"),
+		"kind:stream":      oneOf("Streams that list these.", nil, metrics.StreamKinds()...),
+		"problems":         flag("Only streams that cannot be read: denied, gone or failed.", false),
+		"source":           text("Webhooks of this source; without it of all.", "github"),
+		"event":            text("Webhooks of this kind, by the sender's name of what happened.", "pull_request"),
+		"outcome:delivery": oneOf("Webhooks with this outcome.", nil, deliveryOutcomes()...),
+		"since":            text("Webhooks that came at this instant or later.", "2026-01-01T00:00:00Z"),
+		"until":            text("Webhooks that came before this instant.", "2026-02-01T00:00:00Z"),
+		"delivery":         text("The one webhook with this id of its sender.", "72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+		"stream":           {Description: "Name of a stream, such as a repository.", Required: true, Schema: Schema{"type": "string", "minLength": 1}, Example: "acme/shop"},
 	}
 	for key, p := range all {
 		p.Name, _, _ = strings.Cut(key, ":")
@@ -111,6 +121,8 @@ func pathParameter(path, name string) Parameter {
 		p.Description, p.Example = "The service, by id or alias; a slash is written %2F.", "shop"
 	case strings.HasPrefix(path, "/api/v1/teams/"):
 		p.Description, p.Example = "The team.", "checkout"
+	case strings.HasPrefix(path, "/api/v1/sources/"):
+		p.Description, p.Example = "The source, as its connection is called.", "github"
 	default:
 		p.Description, p.Example = "Kind of collector.", "git"
 	}

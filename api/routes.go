@@ -34,6 +34,7 @@ const (
 	tagMetrics    = "Metrics"
 	tagRecords    = "Lists"
 	tagEvents     = "Events"
+	tagSources    = "Sources"
 	tagCollectors = "Collectors"
 	tagServer     = "Server"
 )
@@ -83,6 +84,16 @@ func (s *Server) routes() []route {
 			query: []string{"service", "team", "environment", "deployment", "waiting", "from:list", "to:list", "tz", "limit", "cursor"}, answer: metrics.ChangeList{}, table: true, errors: readable(http.StatusNotFound)},
 		{method: http.MethodGet, path: "/api/v1/incidents", handler: s.incidents, name: "incidents", tag: tagRecords, summary: "Incidents, newest first",
 			query: []string{"service", "team", "open", "cause", "from:list", "to:list", "tz", "limit", "cursor"}, answer: metrics.IncidentList{}, table: true, errors: readable(http.StatusNotFound)},
+
+		{method: http.MethodGet, path: "/api/v1/sources", handler: s.sources, name: "sources", tag: tagSources, summary: "Every system that facts come from, by name: how far it is told, and what fails",
+			answer: metrics.SourceList{}, table: true, errors: readable()},
+		{method: http.MethodGet, path: "/api/v1/sources/:name", handler: s.source, name: "source", tag: tagSources, summary: "A source with its streams, by name",
+			detail: "A stream is a list that is read by itself, such as the pull requests of a repository. As CSV the streams alone.",
+			query:  []string{"outcome", "subject", "kind:stream", "problems", "limit", "cursor"}, answer: metrics.StreamList{}, table: true, errors: readable(http.StatusNotFound)},
+		{method: http.MethodPost, path: "/api/v1/replay", handler: s.replay, name: "replay", tag: tagSources, summary: "Tell webhooks again that are kept as they came",
+			detail: "By the rules and the code of today. What they told before is told again, which changes nothing where it says the same.",
+			query:  []string{"source", "event", "outcome:delivery", "since", "until", "delivery"}, media: "application/x-ndjson", schema: replaySchema(),
+			errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}},
 
 		{method: http.MethodGet, path: "/api/v1/collectors/:kind/position", handler: s.position, name: "position", tag: tagCollectors, summary: "Where a collector resumes in a stream",
 			query: []string{"stream"}, answer: Position{}, errors: readable()},

@@ -140,6 +140,7 @@ func narrower(b *schemas) map[string]Schema {
 		"IncidentRecord.cause":       {"enum": append(metrics.IncidentCauses(), "")},
 		"Definition.better":          {"enum": []string{"higher", "lower", ""}},
 		"Result.bucket":              {"enum": []metrics.Bucket{metrics.Day, metrics.Week, metrics.Month, metrics.Quarter}},
+		"StreamRecord.outcome":       {"enum": metrics.StreamOutcomes()},
 		"Problem.type":               {"format": "uri"},
 	}
 	for _, of := range []string{"Result", "Point", "Previous", "Group"} {

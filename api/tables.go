@@ -27,6 +27,10 @@ func tableOf(v any) (t table, ok bool) {
 		return changesTable(v.Changes), true
 	case metrics.IncidentList:
 		return incidentsTable(v.Incidents), true
+	case metrics.SourceList:
+		return sourcesTable(v.Sources), true
+	case metrics.StreamList:
+		return streamsTable(v.Streams), true
 	}
 	return table{}, false
 }
@@ -147,6 +151,32 @@ func incidentsTable(list []metrics.IncidentRecord) table {
 		t.rows = append(t.rows, []any{
 			i.ID, i.Service, i.Teams, i.Title, i.Severity, i.StartedAt, i.DetectedAt, i.AcknowledgedAt, i.RestoredAt, i.ResolvedAt, i.HoursToRestore,
 			i.Cause, i.Deployment, i.Rule, i.FixedBy, i.Source, i.URL,
+		})
+	}
+	return t
+}
+
+func sourcesTable(list []metrics.SourceRecord) table {
+	t := table{name: "sources", header: strings.Fields("name system subjects streams fresh behind limited denied gone failed facts requests succeeded_at news_up_to history_back_to complete streams_complete streams_uncounted done total seconds_left error deliveries_latest")}
+	for _, s := range list {
+		row := []any{s.Name, s.System, s.Subjects, s.Streams}
+		for _, outcome := range metrics.StreamOutcomes() {
+			row = append(row, s.Outcomes[outcome])
+		}
+		t.rows = append(t.rows, append(row, s.Facts, s.Requests, s.SucceededAt, s.NewsUpTo, s.HistoryBackTo, s.Complete, s.StreamsComplete, s.StreamsUncounted, s.Done, s.Total, s.SecondsLeft, s.Error, s.DeliveriesLatest))
+	}
+	return t
+}
+
+func streamsTable(list []metrics.StreamRecord) table {
+	t := table{name: "streams", header: strings.Fields("name subject kind outcome error started_at attempted_at succeeded_at next_at facts requests done total reached_back complete seconds_left rules")}
+	for _, s := range list {
+		var rules []string
+		for _, r := range s.Rules {
+			rules = append(rules, r.Rule)
+		}
+		t.rows = append(t.rows, []any{
+			s.Name, s.Subject, s.Kind, s.Outcome, s.Error, s.StartedAt, s.AttemptedAt, s.SucceededAt, s.NextAt, s.Facts, s.Requests, s.Done, s.Total, s.ReachedBack, s.Complete, s.SecondsLeft, rules,
 		})
 	}
 	return t

@@ -108,6 +108,8 @@ func (p *Pages) routes() []route {
 		{"/services/:id", p.service},
 		{"/metrics/:id", p.metric},
 		{"/deployments/:service/:id", p.deployment},
+		{"/sources", p.sources},
+		{"/sources/:name", p.source},
 		{"/doctor", p.doctor},
 		{"/docs", p.docsIndex},
 		{"/docs/api", p.apiDocs},
@@ -159,6 +161,7 @@ type page struct {
 	Org     string
 	Version string
 	AsOf    time.Time
+	Fresh   string // when each source was last read or heard
 	Body    any
 }
 
@@ -184,6 +187,7 @@ func (p page) Chosen(param string) string {
 // show answers with a page.
 func (p *Pages) show(c echo.Context, name string, pg page) error {
 	pg.Org, pg.Version, pg.Path = p.cfg.Title, p.deps.Version, c.Request().URL.EscapedPath()
+	pg.Fresh = p.fresh(c.Request().Context())
 	var out bytes.Buffer
 	t, ok := p.templates[name]
 	if !ok {

@@ -12,6 +12,7 @@ import (
 
 	"cairn/docs"
 	"cairn/ingest"
+	"cairn/internal/store"
 	"cairn/internal/store/storetest"
 	"cairn/metrics"
 )
@@ -31,7 +32,12 @@ const openAPIOfTests = `{"info": {"title": "API", "description": "Numbers for <p
 // site is a server of pages over an empty store to which the facts were told.
 func site(t testing.TB, facts ...fact) *Pages {
 	t.Helper()
-	st := storetest.New(t)
+	return siteOver(t, storetest.New(t), facts...)
+}
+
+// siteOver is a server of pages over a store to which the facts were told.
+func siteOver(t testing.TB, st *store.Store, facts ...fact) *Pages {
+	t.Helper()
 	in, err := ingest.New(ingest.DefaultConfig(), st)
 	if err != nil {
 		t.Fatal(err)

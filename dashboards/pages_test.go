@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	nethtml "golang.org/x/net/html"
+
+	"cairn/internal/store/storetest"
 )
 
 // Every address answers what is right and refuses what is wrong: each time with a page that says so in words, and never
@@ -139,6 +141,11 @@ func TestEveryAddress(t *testing.T) {
 		{"/doctor?metric=leadtime", 404, []string{"leadtime"}},
 		{"/doctor?team=chekout", 404, []string{"chekout"}},
 		{"/doctor?service=shop&team=checkout", 400, []string{"One of service, team and organisation was expected, not several"}},
+
+		{"/sources", 200, []string{"No source is configured", "cairn connect github --organisation NAME"}},
+		{"/sources?subject=x", 400, []string{`There is no parameter "subject" here`}},
+		{"/sources/github", 404, []string{`There is no source "github": nothing was read or heard yet`}},
+		{"/sources/", 404, []string{"There is no"}},
 
 		{"/docs", 200, []string{"Documentation", "Events"}},
 		{"/docs/", 200, []string{"Documentation", "Events"}},
@@ -329,11 +336,13 @@ func inner(n *nethtml.Node) string {
 
 // Nothing but looking is possible, and a head is the page without its body.
 func TestPagesAreOnlyLookedAt(t *testing.T) {
-	p := site(t, fact{"type": "team", "id": "checkout"}, fact{"type": "deployment", "service": "shop", "id": "shop-1", "environment": "production", "status": "succeeded", "finished_at": "2026-05-01T12:00:00Z"})
+	st := storetest.New(t)
+	put(t, st, row{})
+	p := siteOver(t, st, fact{"type": "team", "id": "checkout"}, fact{"type": "deployment", "service": "shop", "id": "shop-1", "environment": "production", "status": "succeeded", "finished_at": "2026-05-01T12:00:00Z"})
 	server := httptest.NewServer(p)
 	defer server.Close()
 	for _, r := range p.routes() {
-		target := strings.NewReplacer(":service", "shop", "/metrics/:id", "/metrics/lead_time", "/teams/:id", "/teams/checkout", "/services/:id", "/services/shop", ":id", "shop-1", ":file", "style.css", "*", "events").Replace(r.path)
+		target := strings.NewReplacer(":service", "shop", ":name", "github", "/metrics/:id", "/metrics/lead_time", "/teams/:id", "/teams/checkout", "/services/:id", "/services/shop", ":id", "shop-1", ":file", "style.css", "*", "events").Replace(r.path)
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH"} {
 			w := fetch(p, method, target)
 			if w.Code != http.StatusMethodNotAllowed || !strings.Contains(w.Body.String(), method+" is not possible here") {

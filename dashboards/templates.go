@@ -58,6 +58,8 @@ func functions(a assets) template.FuncMap {
 		"grouped":    func(n any) string { return words.Size(n) },
 		"short":      words.Short,
 		"lower":      strings.ToLower,
+		"clipped":    words.Clipped,
+		"upper":      upper,
 		"join":       func(list []string, with string) string { return strings.Join(list, with) },
 		"words":      words.Plain,
 		"instant":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"cairn/internal/fault"
 )
@@ -29,6 +31,28 @@ type Report struct {
 	Environment string      `json:"environment"`
 	Metrics     []Diagnosis `json:"metrics"`
 	Notes       []string    `json:"notes"`
+	Rules       []RuleUse   `json:"rules"`   // that were applied to what the sources told, by source, the most used first; at most 100 each
+	Unruled     []Unruled   `json:"unruled"` // what no rule decides, by source and repository; at most 200
+}
+
+// RuleUse says how often a rule was applied to what a source told.
+type RuleUse struct {
+	Source  string `json:"source"`
+	Rule    string `json:"rule"`
+	N       int64  `json:"n"`
+	Example string `json:"example"` // what it was applied to last
+	Subject string `json:"subject"` // the repository of the example
+}
+
+// Unruled is something of a repository that no rule decides.
+type Unruled struct {
+	Source  string `json:"source"`
+	Subject string `json:"subject"` // the repository
+	Kind    string `json:"kind"`    // of stream that lists it
+	Rule    string `json:"rule"`    // what is missing
+	N       int64  `json:"n"`
+	Example string `json:"example"`
+	Fix     string `json:"fix"` // a line for the configuration that would decide it; what stands in capital letters is to be filled in
 }
 
 // stage is a step with the count that it shows and what to do when there is none.
@@ -114,6 +138,9 @@ func (e *Engine) Doctor(ctx context.Context, metric string, scope Scope, environ
 		counts[r.Step] = r.N
 	}
 	report := Report{Scope: q.Scope, Environment: q.Environment, Notes: []string{}}
+	if err := e.readRules(ctx, q, &report); err != nil {
+		return Report{}, fmt.Errorf("metrics.Doctor: %w", err)
+	}
 	steps := chains()
 	for _, def := range e.list {
 		if metric != "" && def.ID != metric {
@@ -146,4 +173,68 @@ func (e *Engine) Doctor(ctx context.Context, metric string, scope Scope, environ
 		}
 	}
 	return report, nil
+}
+
+// readRules adds to a report what the rules did.
+func (e *Engine) readRules(ctx context.Context, q *question, report *Report) error {
+	v := only(q.use(), "any_service", "services")
+	var uses []struct {
+		Source  string `ch:"source"`
+		Rule    string `ch:"name"`
+		N       int64  `ch:"uses"`
+		Example string `ch:"example"`
+		Subject string `ch:"subject"`
+	}
+	if err := e.st.Select(ctx, &uses, e.query("records/source_rules"), v); err != nil {
+		return err
+	}
+	report.Rules, report.Unruled = []RuleUse{}, []Unruled{}
+	for _, r := range uses {
+		report.Rules = append(report.Rules, RuleUse(r))
+	}
+	var rows []struct {
+		Source  string `ch:"source"`
+		Subject string `ch:"subject"`
+		Kind    string `ch:"kind"`
+		Rule    string `ch:"rule"`
+		Missing string `ch:"missing"`
+		N       int64  `ch:"n"`
+		Example string `ch:"example"`
+	}
+	if err := e.st.Select(ctx, &rows, e.query("records/source_unruled"), v); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		report.Unruled = append(report.Unruled, Unruled{
+			Source: r.Source, Subject: r.Subject, Kind: r.Kind, Rule: r.Rule, N: r.N, Example: r.Example, Fix: fix(r.Missing, r.Subject, r.Kind, r.Example),
+		})
+	}
+	return nil
+}
+
+// fix is the line of the configuration that decides what no rule does. A text in JSON is one in YAML.
+func fix(missing, subject, kind, example string) string {
+	text := func(s string) string {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(s) // a text can be written
+		return strings.TrimSpace(b.String())
+	}
+	example = strings.TrimSuffix(example, " of "+subject)
+	if missing == "service" {
+		return fmt.Sprintf("rules.services: {repository: %s, service: NAME}", text(subject))
+	}
+	from := map[string]string{"deployments": "deployment", "runs": "workflow", "releases": "release", "commits": "tag"}[kind]
+	if from == "" {
+		from = "FROM"
+	}
+	line := fmt.Sprintf("rules.deployments: {repository: %s, from: %s", text(subject), from)
+	if example != "" {
+		line += ", name: " + text(example)
+	}
+	if missing == "whose" || missing == "name" {
+		line += ", service: NAME"
+	}
+	return line + "}"
 }

@@ -79,6 +79,7 @@ type Engine struct {
 	queries queries
 	list    []Definition
 	kept    kept
+	fresh   freshness
 }
 
 // New returns an engine over a store. now is the clock.

@@ -99,7 +99,12 @@ func separated(digits string) string {
 // Counted writes a number with its noun.
 func Counted(n int64, noun string) string {
 	if n != 1 {
-		noun += "s"
+		stem, isY := strings.CutSuffix(noun, "y")
+		if isY && stem != "" && !strings.ContainsRune("aeiou", rune(stem[len(stem)-1])) {
+			noun = stem + "ies"
+		} else {
+			noun += "s"
+		}
 	}
 	return Grouped(n) + " " + noun
 }

@@ -100,6 +100,17 @@ func TestDurationsKeepTheirOrder(t *testing.T) {
 	})
 }
 
+func TestCountedKnowsPlurals(t *testing.T) {
+	for noun, want := range map[string]string{"change": "2 changes", "repository": "2 repositories", "day": "2 days", "y": "2 ys"} {
+		if got := words.Counted(2, noun); got != want {
+			t.Errorf("Counted(2, %q): got %q, want %q", noun, got, want)
+		}
+	}
+	if got := words.Counted(1, "repository"); got != "1 repository" {
+		t.Errorf("got %q, want 1 repository", got)
+	}
+}
+
 func TestCounted(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 changes", 1: "1 change", 2: "2 changes", -1: "-1 changes", 1234: "1,234 changes"} {
 		if got := words.Counted(n, "change"); got != want {
