@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"cairn/collectors"
 	"cairn/ingest"
 	"cairn/internal/event"
 	"cairn/internal/fault"
@@ -33,6 +34,11 @@ const withinProcess = "http://cairn.local"
 
 // connect finds the cairn to ask: the one that is named, else the one that holds the data folder, else its own.
 func (g *Globals) connect(ctx context.Context, w *world) (*client, error) {
+	return g.connectWith(ctx, w, func(Config) ([]*collectors.Link, error) { return nil, nil })
+}
+
+// connectWith is connect for what needs the connections of the configuration, should it be asked within this process.
+func (g *Globals) connectWith(ctx context.Context, w *world, links func(Config) ([]*collectors.Link, error)) (*client, error) {
 	if g.Server != "" {
 		base := strings.TrimSuffix(g.Server, "/")
 		if u, err := url.Parse(base); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -49,7 +55,11 @@ func (g *Globals) connect(ctx context.Context, w *world) (*client, error) {
 			return c, nil
 		}
 	}
-	p, err := open(ctx, cfg, g.logger(w))
+	connections, err := links(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p, err := open(ctx, cfg, connections, g.logger(w))
 	if err == nil {
 		return &client{http: &http.Client{Transport: inProcess{p.api}}, base: withinProcess, close: p.close}, nil
 	}

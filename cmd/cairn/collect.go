@@ -15,7 +15,9 @@ import (
 )
 
 type collectCommand struct {
-	Git collectGit `cmd:"" help:"Commits of a git repository, and deployments from its release tags or from a branch."`
+	Git    collectGit    `cmd:"" help:"Commits of a git repository, and deployments from its release tags or from a branch."`
+	GitHub collectGitHub `cmd:"" name:"github" help:"Everything that the configured connections to GitHub may read, once."`
+	GitLab collectGitLab `cmd:"" name:"gitlab" help:"Everything that the configured connections to GitLab may read, once."`
 }
 
 type collectGit struct {

@@ -21,12 +21,15 @@ type commands struct {
 	Globals
 
 	Serve       serveCommand       `cmd:"" help:"Serve the pages and the API on a data folder."`
+	Connect     connectCommand     `cmd:"" help:"Try a credential for a system, say what it may read, and write the configuration."`
 	Collect     collectCommand     `cmd:"" help:"Collect facts from a system that teams already run."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in a file of events."`
+	Replay      replayCommand      `cmd:"" help:"Tell webhooks again that were kept, after a change of rules or of the program."`
 	Demo        demoCommand        `cmd:"" help:"Load a made-up organisation to look at."`
 	Query       queryCommand       `cmd:"" help:"Ask for a metric."`
 	Explain     explainCommand     `cmd:"" help:"Ask where a number comes from: the facts behind it, and what was left out."`
 	Metrics     metricsCommand     `cmd:"" help:"List the metrics."`
+	Sources     sourcesCommand     `cmd:"" help:"Ask how the systems are doing that facts come from: how fresh, how far back, what fails."`
 	Doctor      doctorCommand      `cmd:"" help:"Ask why a number is missing: what is left at each step from fact to number."`
 	Conformance conformanceCommand `cmd:"" help:"Check the metrics against worked cases."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -12,20 +12,26 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"cairn/collectors"
 	"cairn/dashboards"
 	"cairn/ingest"
 	"cairn/internal/fault"
+	"cairn/internal/rules"
 	"cairn/internal/store"
 	"cairn/metrics"
 )
 
 // Config is the configuration file: a section for each part of the program, owned by that part.
 type Config struct {
-	Listen  string            `yaml:"listen"`
-	Store   StoreConfig       `yaml:"store"`
-	Ingest  ingest.Config     `yaml:"ingest"`
-	Metrics metrics.Config    `yaml:"metrics"`
-	Pages   dashboards.Config `yaml:"pages"`
+	Listen   string                    `yaml:"listen"`
+	Store    StoreConfig               `yaml:"store"`
+	Ingest   ingest.Config             `yaml:"ingest"`
+	Sources  SourcesConfig             `yaml:"sources"`
+	Rules    rules.Config              `yaml:"rules"`
+	Collect  collectors.ScheduleConfig `yaml:"collect"`
+	Webhooks ingest.HooksConfig        `yaml:"webhooks"`
+	Metrics  metrics.Config            `yaml:"metrics"`
+	Pages    dashboards.Config         `yaml:"pages"`
 }
 
 // StoreConfig says where the data is.
@@ -40,11 +46,14 @@ type StoreConfig struct {
 // DefaultConfig is what holds without a file.
 func DefaultConfig() Config {
 	return Config{
-		Listen:  "127.0.0.1:8080",
-		Store:   StoreConfig{Data: "./data"},
-		Ingest:  ingest.DefaultConfig(),
-		Metrics: metrics.DefaultConfig(),
-		Pages:   dashboards.DefaultConfig(),
+		Listen:   "127.0.0.1:8080",
+		Store:    StoreConfig{Data: "./data"},
+		Ingest:   ingest.DefaultConfig(),
+		Rules:    rules.DefaultConfig(),
+		Collect:  collectors.DefaultScheduleConfig(),
+		Webhooks: ingest.DefaultHooksConfig(),
+		Metrics:  metrics.DefaultConfig(),
+		Pages:    dashboards.DefaultConfig(),
 	}
 }
 
@@ -81,6 +90,9 @@ func (g *Globals) load() (Config, error) {
 	}
 	if g.Data != "" && g.Address == "" {
 		cfg.Store.Address = ""
+	}
+	if _, err := rules.New(cfg.Rules); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s", path)
 	}
 	if err := cfg.Metrics.Validate(); err != nil {
 		return cfg, fault.Wrap(fault.Invalid, err, "%s: metrics", path)

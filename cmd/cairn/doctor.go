@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"text/tabwriter"
@@ -64,7 +65,27 @@ func (c *doctorCommand) Run(ctx context.Context, w *world, g *Globals) error {
 	for _, n := range r.Notes {
 		fmt.Fprintln(w.stdout, n)
 	}
+	printRules(w.stdout, r)
 	return nil
+}
+
+// printRules prints which rules were applied, and of what no rule decides the line that would.
+func printRules(out io.Writer, r metrics.Report) {
+	if len(r.Rules) > 0 {
+		fmt.Fprintln(out, "\nRules that were applied to what sources told:")
+		t := tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
+		for _, u := range r.Rules {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", u.Source, words.Grouped(u.N), printable(u.Rule), printable(u.Example))
+		}
+		t.Flush()
+	}
+	if len(r.Unruled) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "\nWhat no rule decides, each with a line for the configuration that would:")
+	for _, u := range r.Unruled {
+		fmt.Fprintf(out, "  %s, %s: %s, %s, latest %s\n    → %s\n", printable(u.Subject), u.Kind, printable(u.Rule), words.Counted(u.N, "time"), printable(u.Example), printable(u.Fix))
+	}
 }
 
 func pad(s string) string { return strings.TrimRight("  "+s, " ") }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cairn/api"
+	"cairn/collectors"
 	"cairn/dashboards"
 	"cairn/docs"
 	"cairn/ingest"
@@ -25,20 +26,22 @@ import (
 
 // program is everything wired together.
 type program struct {
-	store    *store.Store
-	engine   *metrics.Engine
-	api      http.Handler
-	wake     chan struct{}
-	instance string
+	store      *store.Store
+	intake     *ingest.Intake
+	engine     *metrics.Engine
+	collecting *collecting
+	api        http.Handler
+	wake       chan struct{}
+	instance   string
 }
 
-// open builds the program on its store.
-func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
+// open builds the program on its store, with the connections that bring facts in by themselves, if any.
+func open(ctx context.Context, cfg Config, links []*collectors.Link, log *slog.Logger) (*program, error) {
 	st, err := store.New(cfg.Store.store())
 	if err != nil {
 		return nil, err
 	}
-	p, err := wire(cfg, st, log)
+	p, err := wire(cfg, st, links, log)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +52,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 }
 
 // wire builds the program around a store.
-func wire(cfg Config, st *store.Store, log *slog.Logger) (*program, error) {
+func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logger) (*program, error) {
 	in, err := ingest.New(cfg.Ingest, st)
 	if err != nil {
 		return nil, err
@@ -58,7 +61,7 @@ func wire(cfg Config, st *store.Store, log *slog.Logger) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{store: st, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
+	p := &program{store: st, intake: in, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
 	arrived := func() {}
 	if cfg.Store.Address == "" {
 		arrived = engine.Feed() // nobody else writes to the embedded engine
@@ -75,7 +78,14 @@ func wire(cfg Config, st *store.Store, log *slog.Logger) (*program, error) {
 			log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
-	p.api = api.New(api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version})
+	if p.collecting, err = newCollecting(cfg, in, st, links, log); err != nil {
+		return nil, err
+	}
+	deps := api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version}
+	if len(links) > 0 {
+		deps.Replay = p.collecting.hooks.ReplayHandler()
+	}
+	p.api = api.New(deps)
 	return p, nil
 }
 
@@ -95,6 +105,7 @@ func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
 	for _, path := range []string{"/api/", "/healthz", "/openapi.json"} {
 		mux.Handle(path, p.api)
 	}
+	mux.Handle(ingest.HooksPath, p.collecting.hooks)
 	mux.Handle("/", pages)
 	return mux, nil
 }
@@ -128,7 +139,11 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		return fault.New(fault.Conflict, "cairn cannot listen on %s (%w): name another address with --listen HOST:PORT", cfg.Listen, err)
 	}
 	defer listener.Close()
-	p, err := open(ctx, cfg, log)
+	links, err := cfg.links(w.getenv)
+	if err != nil {
+		return err
+	}
+	p, err := open(ctx, cfg, links, log)
 	if err != nil {
 		return err
 	}
@@ -148,6 +163,7 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 	fmt.Fprintf(w.stdout, "cairn serves %s on %s\n", where(cfg.Store), address)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.engine.Run(ctx, p.wake) })
+	group.Go(func() error { return p.collecting.run(ctx) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -61,6 +61,11 @@ func (w *website) start() error {
 	if out, err := load.CombinedOutput(); err != nil {
 		return fmt.Errorf("cairn demo: %w\n%s", err, out)
 	}
+	told := command(context.Background(), dir, "data")
+	told.Env = append(told.Env, asProgram+"=sources")
+	if out, err := told.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
 	var log bytes.Buffer
 	serve := command(context.Background(), dir, "serve", "--listen", "127.0.0.1:0", "--title", "Linden")
 	serve.Stderr = &log
@@ -329,7 +334,7 @@ var inlineScript = regexp.MustCompile(`(?is)<script(?:\s[^>]*)?>|\son[a-z]+=|jav
 // No page has a script of its own, or a style: the policy that is sent with it would not let them run.
 func TestPagesKeepTheirPolicy(t *testing.T) {
 	w := visit(t)
-	for _, page := range []string{"/", "/teams", "/teams/payments", "/services", "/services/payments-api", "/metrics/lead_time", "/doctor", "/docs", "/docs/api", "/nowhere"} {
+	for _, page := range []string{"/", "/teams", "/teams/payments", "/services", "/services/payments-api", "/metrics/lead_time", "/sources", "/sources/github", "/doctor", "/docs", "/docs/api", "/nowhere"} {
 		_, header, body := w.get(t, page)
 		if policy := header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: policy %q", page, policy)
