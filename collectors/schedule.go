@@ -304,6 +304,7 @@ func (s *Schedule) follow() {
 // assignment is a turn, or a single thing to be read again.
 type assignment struct {
 	lane     *lane
+	stream   source.Stream
 	position string
 	subject  string // "" is a turn
 	asOf     time.Time
@@ -372,7 +373,7 @@ func (s *Schedule) next() (*assignment, time.Duration) {
 	if best == nil {
 		return nil, wait
 	}
-	work := &assignment{lane: best, position: best.position, asOf: now}
+	work := &assignment{lane: best, stream: best.stream, position: best.position, asOf: now}
 	if len(best.subjects) > 0 {
 		work.subject, best.subjects = best.subjects[0], best.subjects[1:]
 	} else {
@@ -393,7 +394,7 @@ func (s *Schedule) next() (*assignment, time.Duration) {
 
 // work gives one turn.
 func (s *Schedule) work(ctx context.Context, a *assignment) {
-	ctx = withStream(ctx, a.lane.stream.Name)
+	ctx = withStream(ctx, a.stream.Name)
 	var stored int
 	var report source.Report
 	to := &bookmark{Keeper: s.keeper, position: a.position}
@@ -405,7 +406,7 @@ func (s *Schedule) work(ctx context.Context, a *assignment) {
 		}
 		return err
 	})
-	requests := s.usage.Requests(a.lane.stream.Name)
+	requests := s.usage.Requests(a.stream.Name)
 
 	s.mu.Lock()
 	defer s.nudge()
@@ -523,7 +524,7 @@ func outcome(err error) string {
 }
 
 func (s *Schedule) turn(ctx context.Context, a *assignment, to *bookmark) (stored int, r source.Report, err error) {
-	turn, err := s.conn.Turn(a.lane.stream, a.position, a.asOf)
+	turn, err := s.conn.Turn(a.stream, a.position, a.asOf)
 	if err != nil {
 		return 0, source.Report{}, err
 	}
@@ -532,7 +533,7 @@ func (s *Schedule) turn(ctx context.Context, a *assignment, to *bookmark) (store
 }
 
 func (s *Schedule) refresh(ctx context.Context, a *assignment, to *bookmark) (int, error) {
-	again, err := s.conn.Refresh(source.Wake{Stream: a.lane.stream.Name, Subject: a.subject}, a.asOf)
+	again, err := s.conn.Refresh(source.Wake{Stream: a.stream.Name, Subject: a.subject}, a.asOf)
 	if err != nil {
 		return 0, err
 	}
