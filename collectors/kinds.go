@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"cairn/collectors/alertmanager"
+	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/pagerduty"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -54,8 +57,11 @@ type Kind struct {
 // but git, which is read by a command alone and has no connection.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
-		"github": kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
-		"gitlab": kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
+		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
+		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
+		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 	}
 }
 
@@ -113,6 +119,29 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 		}
 	}
 	return l, nil
+}
+
+func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
+	r, err := cdevents.New(cfg, d.Rules)
+	return hearing("cdevents", cfg.Name, r, err)
+}
+
+func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
+	r, err := pagerduty.New(cfg, d.Rules)
+	return hearing("pagerduty", cfg.Name, r, err)
+}
+
+func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
+	r, err := alertmanager.New(cfg, d.Rules)
+	return hearing("alertmanager", cfg.Name, r, err)
+}
+
+// hearing is the link of a system that only pushes: nothing is read from it.
+func hearing(system, name string, r Receiver, err error) (*Link, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Link{Name: name, System: system, Receiver: r}, nil
 }
 
 func network(d Deps) http.RoundTripper {

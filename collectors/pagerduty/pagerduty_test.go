@@ -1,0 +1,122 @@
+package pagerduty_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cairn/collectors/pagerduty"
+	"cairn/internal/event"
+	"cairn/internal/fault"
+	"cairn/internal/hook/hooktest"
+	"cairn/internal/rules"
+	"cairn/internal/sharedtest"
+)
+
+const secret = "correct-horse"
+
+func receiver(t testing.TB, secret string) *pagerduty.Receiver {
+	t.Helper()
+	cfg := pagerduty.DefaultConfig()
+	cfg.WebhookSecrets = []string{secret}
+	cfg.Services = []rules.ServiceName{{Match: "P1", Service: "shop"}, {Match: "Playground", Service: "none"}}
+	r, err := pagerduty.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func signed(body string) hooktest.Request {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	return hooktest.Request{Header: http.Header{"X-Pagerduty-Signature": {"v1=00,v1=" + hex.EncodeToString(mac.Sum(nil))}}, Body: []byte(body)}
+}
+
+func happened(what, minute, status, rest string) hooktest.Request {
+	return signed(fmt.Sprintf(`{"event":{"id":"%s","event_type":"incident.%s","occurred_at":"2026-02-01T10:%s:00Z","data":{"id":"Q1","type":"incident",`+
+		`"status":"%s","title":"slow","created_at":"2026-02-01T10:00:00Z","service":{"id":"P1","summary":"API"},"urgency":"high"%s}}}`, what+minute, what, minute, status, rest))
+}
+
+func at(minute int) time.Time { return time.Date(2026, 2, 1, 10, minute, 0, 0, time.UTC) }
+
+func TestAnIncidentFromBeginningToEnd(t *testing.T) {
+	story := []hooktest.Request{happened("triggered", "00", "triggered", ""), happened("acknowledged", "05", "acknowledged", ""),
+		happened("resolved", "30", "resolved", ""), happened("priority_updated", "40", "resolved", `,"priority":{"summary":"P1"}`)}
+	want := event.Incident{
+		Telling: event.Telling{Source: "pagerduty", UpdatedAt: at(40)}, ID: "Q1", Service: "shop", Title: "slow", Severity: "P1",
+		StartedAt: at(0), AcknowledgedAt: at(5), RestoredAt: at(30), ResolvedAt: at(30),
+	}
+	fresh := func() hooktest.Receiver { return receiver(t, secret) }
+	known := hooktest.Converges(t, fresh, at(0), story...)
+	if diff := cmp.Diff(map[string]event.Event{"incident pagerduty Q1": &want}, known); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	known = hooktest.Converges(t, fresh, at(0), append(story, happened("reopened", "50", "triggered", ""))...)
+	if got := known["incident pagerduty Q1"].(*event.Incident); !got.RestoredAt.IsZero() || !got.ResolvedAt.IsZero() {
+		t.Errorf("reopened it is still over: %v", got)
+	}
+	known = hooktest.Converges(t, fresh, at(0), happened("triggered", "00", "triggered", ""), happened("resolved", "30", "resolved", `,"resolve_reason":{"type":"merge_resolve_reason"}`))
+	if got := known["incident pagerduty Q1"].(*event.Incident); got.Service != "" || !got.RestoredAt.Equal(got.StartedAt) {
+		t.Errorf("merged into another it counts: %v", got)
+	}
+}
+
+func TestTheSendersOwnExampleIsVerified(t *testing.T) {
+	text, err := os.ReadFile(sharedtest.Path(t, "payloads", "signatures", "vectors.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct{ System, Secret, Body, Expect string }
+	if err := json.Unmarshal(text, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		if v.System != "pagerduty" {
+			continue
+		}
+		r := receiver(t, v.Secret)
+		h := http.Header{"X-Pagerduty-Signature": {v.Expect}}
+		if err := r.Verify(h, []byte(v.Body), at(0)); err != nil {
+			t.Error(err)
+		}
+		hooktest.Refuses(t, r, []byte(v.Body+" "), at(0), map[string]http.Header{"changed": h, "unsigned": {}})
+		hooktest.Misunderstands(t, r, h, v.Body) // it has no created_at
+		return
+	}
+	t.Error("there is no example")
+}
+
+func TestWhatIsNoIncidentOfOursIsIgnored(t *testing.T) {
+	for _, body := range []string{
+		`{"event":{"event_type":"incident.annotated","data":{"type":"incident_note","incident":{"id":"Q1"}}}}`,
+		`{"event":{"event_type":"service.updated","data":{"type":"service"}}}`,
+		`{"event":{"event_type":"incident.triggered","occurred_at":"2026-02-01T10:00:00Z","data":{"type":"incident","id":"Q2","service":{"id":"P2","summary":"Playground"}}}}`,
+	} {
+		if heard, err := hooktest.Receive(t, receiver(t, secret), signed(body), at(0)); err != nil || heard.Ignored == "" {
+			t.Errorf("%s: got %v, %v", body, heard, err)
+		}
+	}
+	hooktest.Misunderstands(t, receiver(t, secret), http.Header{}, "", "{}", "[]", `{"event":{"event_type":"incident.resolved","data":{"type":"incident"}}}`)
+	if _, err := pagerduty.New(pagerduty.DefaultConfig(), nil); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("without a secret: %v", err)
+	}
+}
+
+func FuzzHear(f *testing.F) {
+	f.Add(happened("resolved", "30", "resolved", `,"priority":{"summary":"P1"}`).Body)
+	r := receiver(f, secret)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if _, err := r.Hear(r.Describe(http.Header{}, body)); err != nil && fault.KindOf(err) != fault.Invalid {
+			t.Errorf("got %v, want it invalid", err)
+		}
+	})
+}
