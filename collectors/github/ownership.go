@@ -2,8 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,10 +9,10 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-github/v60/github"
-	"gopkg.in/yaml.v3"
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/owners"
 )
 
 // ownershipPosition is who owns what, as the files of the repository said when they were last read.
@@ -54,27 +52,27 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 	if err != nil {
 		return err
 	}
-	owners := map[string][]string{}
+	owned := map[string][]string{}
 	for _, c := range components {
 		if err := t.tellComponent(&p, c.service); err != nil {
 			return err
 		}
 		if c.owner != "" {
-			owners[c.service.ID] = append(owners[c.service.ID], c.owner)
+			owned[c.service.ID] = append(owned[c.service.ID], c.owner)
 		}
 	}
-	if len(owners) == 0 {
+	if len(owned) == 0 {
 		teams, err := t.codeOwners(ctx, root, owner)
 		if err != nil {
 			return err
 		}
 		if len(teams) > 0 {
 			for _, s := range t.c.rules.Services(t.repo.fact) {
-				owners[s.ID] = teams
+				owned[s.ID] = teams
 			}
 		}
 	}
-	if err := t.tellOwners(&p, owners); err != nil {
+	if err := t.tellOwners(&p, owned); err != nil {
 		return err
 	}
 	p.Read = true
@@ -83,7 +81,7 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 }
 
 // tellOwners tells whose a service has become, and whose it no longer is.
-func (t *Turn) tellOwners(p *ownershipPosition, owners map[string][]string) error {
+func (t *Turn) tellOwners(p *ownershipPosition, owned map[string][]string) error {
 	if p.Owners == nil {
 		p.Owners = map[string]map[string]int64{}
 	}
@@ -96,7 +94,7 @@ func (t *Turn) tellOwners(p *ownershipPosition, owners map[string][]string) erro
 	}
 	for service, teams := range sorted(p.Owners) {
 		for team, from := range sorted(teams) {
-			if slices.Contains(owners[service], team) {
+			if slices.Contains(owned[service], team) {
 				continue
 			}
 			if err := ownership(service, team, from, t.asOf); err != nil {
@@ -108,7 +106,7 @@ func (t *Turn) tellOwners(p *ownershipPosition, owners map[string][]string) erro
 			delete(p.Owners, service)
 		}
 	}
-	for service, teams := range sorted(owners) {
+	for service, teams := range sorted(owned) {
 		for _, team := range teams {
 			if _, known := p.Owners[service][team]; known {
 				continue
@@ -181,9 +179,6 @@ func (t *Turn) folder(ctx context.Context, path string) ([]string, error) {
 	return names, nil
 }
 
-// maxFile is how large a file may be that is read here.
-const maxFile = 1 << 20
-
 // file reads a file of the default branch; "" where it is too large to be what it should be.
 func (t *Turn) file(ctx context.Context, path string) (string, error) {
 	var c github.RepositoryContent
@@ -193,7 +188,7 @@ func (t *Turn) file(ctx context.Context, path string) (string, error) {
 		}
 		return "", err
 	}
-	if c.GetSize() > maxFile {
+	if c.GetSize() > owners.MaxFile {
 		return "", nil
 	}
 	text, err := c.GetContent()
@@ -220,27 +215,18 @@ func (t *Turn) codeOwners(ctx context.Context, root []string, org string) ([]str
 			continue
 		}
 		text, err := t.file(ctx, folder+"CODEOWNERS")
-		return codeOwners(text), err
+		return teamsAmong(owners.ReadCodeOwners(text, owners.Plain).Of("")), err
 	}
 	return nil, nil
 }
 
-// codeOwners are the teams on the line for everything, the last of such lines. People and addresses are left out: a team
-// owns a service.
-func codeOwners(text string) []string {
+// teamsAmong are the teams among code owners. People are left out: a team owns a service.
+func teamsAmong(names []string) []string {
 	var teams []string
-	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(line, "#")
-		words := strings.Fields(line)
-		if len(words) == 0 || words[0] != "*" && words[0] != "/**" && words[0] != "**" {
-			continue
-		}
-		teams = nil
-		for _, word := range words[1:] {
-			if org, slug, ok := strings.Cut(strings.TrimPrefix(word, "@"), "/"); ok && word[0] == '@' && org != "" && slug != "" {
-				if id := clip(strings.ToValidUTF8(teamID(org, slug), "\uFFFD")); !slices.Contains(teams, id) {
-					teams = append(teams, id)
-				}
+	for _, name := range names {
+		if org, slug, ok := strings.Cut(name, "/"); ok && org != "" && slug != "" {
+			if id := clip(strings.ToValidUTF8(teamID(org, slug), "\uFFFD")); !slices.Contains(teams, id) {
+				teams = append(teams, id)
 			}
 		}
 	}
@@ -253,8 +239,9 @@ type component struct {
 	owner   string
 }
 
-// components reads the services that the repository's catalogue file describes. Where it describes one, and the rules say
-// that one service is built from the repository, it is that one; else it is the one of its name.
+// components reads the services that the repository's catalogue file describes: its components, except libraries, which
+// nobody deploys. Where it describes one, and the rules say that one service is built from the repository, it is that one;
+// else it is the one of its name.
 func (t *Turn) components(ctx context.Context, root []string, org string) ([]component, error) {
 	i := slices.IndexFunc(root, func(name string) bool { return name == "catalog-info.yaml" || name == "catalog-info.yml" })
 	if i < 0 {
@@ -264,7 +251,12 @@ func (t *Turn) components(ctx context.Context, root []string, org string) ([]com
 	if err != nil {
 		return nil, err
 	}
-	all := components(text, org)
+	var all []component
+	for _, c := range owners.Components(text) {
+		if !c.Library() {
+			all = append(all, component{service: c.Service(), owner: clip(teamOf(c.Owner, org))})
+		}
+	}
 	ours := t.c.rules.Services(t.repo.fact)
 	for _, c := range all {
 		c.service.Source = t.c.cfg.Name
@@ -285,102 +277,12 @@ func (t *Turn) components(ctx context.Context, root []string, org string) ([]com
 	return all, nil
 }
 
-// entity is what is read of a document of a catalogue file.
-type entity struct {
-	Kind     string `yaml:"kind"`
-	Metadata struct {
-		Name        string            `yaml:"name"`
-		Title       string            `yaml:"title"`
-		Description string            `yaml:"description"`
-		Annotations map[string]string `yaml:"annotations"`
-		Tags        []string          `yaml:"tags"`
-		Links       []struct {
-			URL   string `yaml:"url"`
-			Title string `yaml:"title"`
-			Type  string `yaml:"type"`
-		} `yaml:"links"`
-	} `yaml:"metadata"`
-	Spec struct {
-		Type      string   `yaml:"type"`
-		Lifecycle string   `yaml:"lifecycle"`
-		Owner     string   `yaml:"owner"`
-		System    string   `yaml:"system"`
-		DependsOn []string `yaml:"dependsOn"`
-	} `yaml:"spec"`
-}
-
-// maxDocuments bounds the documents of one file.
-const maxDocuments = 200
-
-// components reads the documents of a catalogue file that are components, except libraries, which nobody deploys. A
-// document that is none of YAML ends it: what came before counts.
-func components(text, org string) []component {
-	var all []component
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	for range maxDocuments {
-		var e entity
-		err := decoder.Decode(&e)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if _, mistyped := errors.AsType[*yaml.TypeError](err); err != nil && !mistyped {
-			break
-		}
-		if !strings.EqualFold(e.Kind, "Component") || e.Metadata.Name == "" || strings.EqualFold(e.Spec.Type, "library") {
-			continue
-		}
-		s := &event.Service{
-			ID: clip(e.Metadata.Name), Name: clip(e.Metadata.Name), Description: e.Metadata.Description,
-			System: clip(reference(e.Spec.System)), Tags: texts(e.Metadata.Tags),
-		}
-		if len(s.Description) > maxText {
-			s.Description = clip(s.Description)
-		}
-		switch life := strings.ToLower(e.Spec.Lifecycle); life {
-		case "experimental", "production", "deprecated":
-			s.Lifecycle = life
-		}
-		for _, d := range e.Spec.DependsOn {
-			if kind, _, ok := strings.Cut(d, ":"); ok && !strings.EqualFold(kind, "component") {
-				continue
-			}
-			s.Dependencies = append(s.Dependencies, clip(reference(d)))
-		}
-		for _, l := range e.Metadata.Links {
-			about := strings.ToLower(l.Type + " " + l.Title)
-			switch {
-			case s.Documentation == "" && strings.Contains(about, "doc"):
-				s.Documentation = clip(l.URL)
-			case s.URL == "":
-				s.URL = clip(l.URL)
-			}
-		}
-		s.Template = clip(e.Metadata.Annotations["backstage.io/source-template"])
-		if s.Template != "" {
-			s.CreatedVia = "golden_path"
-		}
-		all = append(all, component{service: s, owner: clip(teamOf(e.Spec.Owner, org))})
-	}
-	return all
-}
-
-// reference is the name in a reference to an entity: [kind:][namespace/]name.
-func reference(ref string) string {
-	if _, name, ok := strings.Cut(ref, ":"); ok {
-		ref = name
-	}
-	return strings.TrimPrefix(strings.TrimSpace(ref), "default/")
-}
-
 // teamOf is the team that a reference to an owner names: a group is the team of that name of the organisation that the
 // repository belongs to; a user is no team.
 func teamOf(ref, org string) string {
-	if kind, _, ok := strings.Cut(ref, ":"); ok && !strings.EqualFold(kind, "group") {
-		return ""
-	}
-	name := reference(ref)
+	name, ok := owners.Group(ref)
 	switch {
-	case name == "":
+	case !ok:
 		return ""
 	case strings.Contains(name, "/"):
 		return name

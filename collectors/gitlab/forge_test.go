@@ -600,6 +600,68 @@ func TestOwnersAreReadAndChangesOfThemTold(t *testing.T) {
 	}
 }
 
+func TestWhatACatalogueFileDescribesAreServices(t *testing.T) {
+	f := newForge(t, gitlabtest.Config{Seed: 1, Projects: 1, Changes: 1, Runs: 1, Deployments: 3, Issues: 1})
+	const described = "kind: Component\nmetadata:\n  name: shop\n  description: Sells things.\n  tags: [go]\n" +
+		"  annotations: {backstage.io/source-template: go-service}\n  links: [{url: https://docs.example, type: docs}]\n" +
+		"spec: {lifecycle: LIFE, owner: tools, system: commerce}\n"
+	f.SetFile(0, "catalog-info.yaml", strings.Replace(described, "LIFE", "experimental", 1))
+	f.read()
+	before := f.keeper.events
+	f.read()
+	if told := f.keeper.events - before; told > 0 {
+		t.Errorf("%d events were told again although nothing happened", told)
+	}
+	f.SetFile(0, "catalog-info.yaml", strings.Replace(described, "LIFE", "production", 1)+
+		"---\nkind: Component\nmetadata: {name: svc-0000}\n---\nkind: Component\nmetadata: {name: lib}\nspec: {type: library}\n")
+	f.read()
+	f.begin()
+	f.read()
+
+	repositories := []event.ServiceRepository{{Repository: "acme/svc-0000"}}
+	want := map[string]*event.Service{
+		"shop": {
+			ID: "shop", Name: "shop", Description: "Sells things.", Lifecycle: "production", System: "commerce", Tags: []string{"go"},
+			Documentation: "https://docs.example", Template: "go-service", CreatedVia: "golden_path", Repositories: repositories,
+		},
+		"acme/svc-0000": {ID: "acme/svc-0000", Name: "svc-0000", Aliases: []string{"svc-0000"}, Repositories: repositories},
+	}
+	got := map[string]*event.Service{}
+	owned := ""
+	for _, kept := range f.keeper.facts {
+		switch e := kept.event.(type) {
+		case *event.Service:
+			if !e.UpdatedAt.Before(time.Unix(60, 0)) {
+				t.Errorf("%s is told as of %v, which a catalogue could not replace", e.ID, e.UpdatedAt)
+			}
+			e.Telling = event.Telling{}
+			got[e.ID] = e
+		case *event.Ownership:
+			if e.Service == "shop" && e.To.IsZero() {
+				owned = e.Team
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+	if owned != "acme/platform/tools" {
+		t.Errorf("shop is owned by %q, want acme/platform/tools", owned)
+	}
+}
+
+func TestTheOnlyComponentDescribesTheOnlyServiceAndWinsOverItsRegistration(t *testing.T) {
+	f := newForge(t, gitlabtest.Config{Seed: 1, Projects: 2, Changes: 1, Runs: 1, Deployments: 3, Issues: 1})
+	f.rules.Services = []rules.ServiceRule{{Repository: "acme/**", Service: "all"}}
+	f.begin()
+	f.SetFile(0, "catalog-info.yaml", "kind: Component\nmetadata: {name: shop, description: Sells things.}\n")
+	f.read()
+	s := f.keeper.facts["service all"].event.(*event.Service)
+	if s.Description != "Sells things." || !slices.Equal(s.Aliases, []string{"shop"}) || len(s.Repositories) != 2 {
+		t.Errorf("got %+v, want it described, with both projects", s)
+	}
+}
+
 func TestCheckSaysWhatMayBeReadAndWhatIsMissing(t *testing.T) {
 	f := newForge(t, small)
 	f.config.Groups = []string{"acme", "nowhere"}

@@ -8,17 +8,25 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"github.com/cespare/xxhash/v2"
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/owners"
 	"cairn/internal/rules"
 )
 
-// ownershipPosition is what was told of who owns the services of a project.
+// ownershipPosition is what was told of the services of a project, and of who owns them.
 type ownershipPosition struct {
 	versioned
-	Owners map[string]owner `json:"owners,omitempty"` // by service
+	Owners   map[string]owner       `json:"owners,omitempty"`   // by service
+	Services map[string]serviceTold `json:"services,omitempty"` // those that a file for the catalogue describes
+}
+
+// serviceTold is how a service was told last.
+type serviceTold struct {
+	Hash    uint32 `json:"hash"`
+	Changes int64  `json:"changes,omitempty"` // how often it was told anew
 }
 
 // owner is a team that owns a service.
@@ -38,8 +46,8 @@ func ownershipFile(path string) bool {
 	return path == catalogFile || slices.Contains(codeOwnersFiles, path)
 }
 
-// readOwnership looks into the files of a project that say who owns what, and tells which team owns which service when
-// that has changed. What the file for the catalogue says holds before what the code owners say. Nobody in either file
+// readOwnership looks into the files of a project that say what its services are and who owns them, and tells a service,
+// and which team owns which, when that has changed. What the file for the catalogue says holds before what the code owners say. Nobody in either file
 // leaves the services to whoever else tells of them.
 func readOwnership(ctx context.Context, t *Turn) error {
 	p, err := readPosition[ownershipPosition](t.stream.Name, t.position)
@@ -47,18 +55,23 @@ func readOwnership(ctx context.Context, t *Turn) error {
 		return err
 	}
 	p.V = positionVersion
-	now, err := t.owners(ctx)
+	now, described, err := t.owners(ctx)
 	if err != nil {
 		off, err := t.off(ctx, err)
 		t.report.Complete = off
 		return err
 	}
+	for _, s := range described {
+		if err := t.tellDescribed(&p, s); err != nil {
+			return err
+		}
+	}
 	first := t.position == ""
-	owners := map[string]owner{}
+	told := map[string]owner{}
 	for _, service := range slices.Sorted(maps.Keys(p.Owners)) {
 		before := p.Owners[service]
 		if now[service] == before.Team {
-			owners[service] = before
+			told[service] = before
 			continue
 		}
 		if err := t.tell(t.c.t.ownership(service, before.Team, before.From, t.asOf, t.asOf)); err != nil {
@@ -66,7 +79,7 @@ func readOwnership(ctx context.Context, t *Turn) error {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(now)) {
-		if _, still := owners[service]; still {
+		if _, still := told[service]; still {
 			continue
 		}
 		o, at := owner{Team: now[service]}, time.UnixMilli(0)
@@ -76,52 +89,80 @@ func readOwnership(ctx context.Context, t *Turn) error {
 		if err := t.tell(t.c.t.ownership(service, o.Team, o.From, time.Time{}, at)); err != nil {
 			return err
 		}
-		owners[service] = o
+		told[service] = o
 	}
-	p.Owners = owners
+	p.Owners = told
 	t.report.Complete = true
-	t.report.Done, t.report.Total = int64(len(owners)), int64(len(owners))
+	t.report.Done, t.report.Total = int64(len(told)), int64(len(told))
 	t.move(p)
 	return nil
 }
 
-// owners are the teams that own the services of the project, by service.
-func (t *Turn) owners(ctx context.Context) (map[string]string, error) {
+// tellDescribed tells a service that the file for the catalogue describes, when it is new or has changed: as of 1970 and
+// some seconds, after the bare registrations that come with first deployments, which count milliseconds (see
+// translator.services), and before anything that a catalogue tells itself.
+func (t *Turn) tellDescribed(p *ownershipPosition, s *event.Service) error {
+	told, known := p.Services[s.ID]
+	hash := uint32(xxhash.Sum64(event.AppendJSON(nil, s)))
+	if known && told.Hash == hash {
+		return nil
+	}
+	if known {
+		told.Changes++
+	}
+	told.Hash = hash
+	if p.Services == nil {
+		p.Services = map[string]serviceTold{}
+	}
+	p.Services[s.ID] = told
+	s.Telling = t.c.t.telling(time.Unix(1+told.Changes, 0))
+	return t.tell(s)
+}
+
+// owners are the teams that own the services of the project, by service, and those services that its file for the
+// catalogue describes.
+func (t *Turn) owners(ctx context.Context) (map[string]string, []*event.Service, error) {
 	found := map[string]string{}
 	services := t.c.rules.Services(t.repo.Fact)
 	if len(services) == 0 {
-		return found, nil
+		return found, nil, nil
 	}
 	text, err := t.file(ctx, catalogFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	components := readCatalog(text)
+	components := owners.Components(text)
+	described := t.described(components, services, found)
+	components = slices.DeleteFunc(components, func(c owners.Component) bool { return c.Owner == "" })
+	owned := 0
 	for _, s := range services {
 		for _, component := range components {
-			if len(components) == 1 && len(services) == 1 || strings.EqualFold(component.name, lastPart(s.ID)) {
-				if team, ok := t.c.teamNamed(component.owner); ok {
+			if len(components) == 1 && len(services) == 1 || strings.EqualFold(component.Name, lastPart(s.ID)) {
+				if team, ok := t.c.teamNamed(component.Owner); ok {
 					found[s.ID] = team
 				}
 			}
 		}
+		if _, is := found[s.ID]; is {
+			owned++
+		}
 	}
-	if len(found) == len(services) {
-		return found, nil
+	if owned == len(services) {
+		return found, described, nil
 	}
 	for _, path := range codeOwnersFiles {
 		if text, err = t.file(ctx, path); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if text == "" {
 			continue
 		}
-		owners := readCodeOwners(text)
+		code := owners.ReadCodeOwners(text, owners.Sections)
 		for _, s := range services {
 			if _, is := found[s.ID]; is {
 				continue
 			}
-			for _, name := range owners.of(place(s)) {
+			for _, name := range code.Of(place(s)) {
 				if team, ok := t.c.team(name); ok {
 					found[s.ID] = team
 					break
@@ -130,7 +171,36 @@ func (t *Turn) owners(ctx context.Context) (map[string]string, error) {
 		}
 		break
 	}
-	return found, nil
+	return found, described, nil
+}
+
+// described are the services that components describe, libraries left out, which nobody deploys. Where one is described,
+// and the rules say that one service is built from the project, it is that one; else it is the one of its name, and where
+// the rules know none of that name a service of its own, whose owner is put among those found.
+func (t *Turn) described(components []owners.Component, services []rules.Service, found map[string]string) []*event.Service {
+	components = slices.DeleteFunc(slices.Clone(components), owners.Component.Library)
+	var all []*event.Service
+	for _, component := range components {
+		fact := component.Service()
+		i := slices.IndexFunc(services, func(s rules.Service) bool {
+			return len(components) == 1 && len(services) == 1 || strings.EqualFold(component.Name, lastPart(s.ID))
+		})
+		if i >= 0 {
+			if fact.ID = services[i].ID; fact.ID != fact.Name {
+				fact.Aliases = []string{fact.Name}
+			}
+		} else if team, ok := t.c.teamNamed(component.Owner); ok {
+			found[fact.ID] = team
+		}
+		fact.Source = t.c.cfg.Name
+		for _, registered := range t.c.t.services(t.repo.Fact, t.c.known(), fact.ID) {
+			if s := registered.(*event.Service); s.ID == fact.ID {
+				fact.Repositories = s.Repositories
+			}
+		}
+		all = append(all, fact)
+	}
+	return all
 }
 
 // place is a path that stands for a service's part of a project: "" for the whole.
@@ -193,135 +263,4 @@ func (c *Connection) teamNamed(reference string) (string, bool) {
 		}
 	}
 	return found, found != ""
-}
-
-// component is what a catalogue's file says of one component.
-type component struct {
-	name  string
-	owner string
-}
-
-// maxDocuments bounds what is read of one file.
-const maxDocuments = 100
-
-// readCatalog reads a file for a catalogue: documents of YAML, of which those count that describe a component and name its
-// owner. What cannot be read says nothing.
-func readCatalog(text string) []component {
-	var found []component
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	for range maxDocuments {
-		var document struct {
-			Kind     string
-			Metadata struct{ Name string }
-			Spec     struct{ Owner string }
-		}
-		if err := decoder.Decode(&document); err != nil {
-			break
-		}
-		if strings.EqualFold(document.Kind, "Component") && document.Metadata.Name != "" && document.Spec.Owner != "" {
-			found = append(found, component{document.Metadata.Name, document.Spec.Owner})
-		}
-	}
-	return found
-}
-
-// codeOwners are the sections of a file of code owners. A file without headings is one section.
-type codeOwners [][]ownedPath
-
-// ownedPath is a line of a file of code owners.
-type ownedPath struct {
-	pattern string
-	owners  []string // without the @
-	except  bool     // ! takes paths away from the section
-}
-
-// readCodeOwners reads a file of code owners: lines of a pattern and owners, in sections that may have owners of their
-// own, which hold for lines that name none.
-func readCodeOwners(text string) codeOwners {
-	sections := codeOwners{nil}
-	var inherited []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		if heading, rest, ok := strings.Cut(strings.TrimPrefix(line, "^"), "]"); ok && strings.HasPrefix(heading, "[") && len(heading) > 1 {
-			if strings.HasPrefix(rest, "[") { // how many approvals are needed
-				_, rest, _ = strings.Cut(rest, "]")
-			}
-			inherited = ownersIn(strings.Fields(rest))
-			sections = append(sections, nil)
-			continue
-		}
-		fields := pathFields(line)
-		owners := ownersIn(fields[1:])
-		if len(owners) == 0 {
-			owners = inherited
-		}
-		pattern, except := strings.CutPrefix(fields[0], "!")
-		last := len(sections) - 1
-		sections[last] = append(sections[last], ownedPath{pattern: pattern, owners: owners, except: except})
-	}
-	return sections
-}
-
-// pathFields are the words of a line, where a space behind a backslash belongs to the word.
-func pathFields(line string) []string {
-	fields := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(line, `\ `, "\x00"), `\#`, "#"))
-	for i, f := range fields {
-		fields[i] = strings.ReplaceAll(f, "\x00", " ")
-	}
-	if len(fields) == 0 {
-		return []string{""}
-	}
-	return fields
-}
-
-// ownersIn are those of the words that name an account or a group. Roles (@@developer) and addresses are no teams.
-func ownersIn(words []string) []string {
-	var owners []string
-	for _, w := range words {
-		if strings.HasPrefix(w, "#") {
-			break
-		}
-		if name, ok := strings.CutPrefix(w, "@"); ok && name != "" && !strings.HasPrefix(name, "@") {
-			owners = append(owners, name)
-		}
-	}
-	return owners
-}
-
-// of are the owners of a folder, or of the whole project (""): in each section the last line that covers it decides.
-func (c codeOwners) of(folder string) []string {
-	var owners []string
-	for _, section := range c {
-		for _, line := range slices.Backward(section) {
-			if line.covers(folder) {
-				if !line.except {
-					owners = append(owners, line.owners...)
-				}
-				break
-			}
-		}
-	}
-	return owners
-}
-
-// covers says whether a line is about everything in a folder.
-func (o ownedPath) covers(folder string) bool {
-	switch o.pattern {
-	case "*", "/", "**", "/*", "/**", "/**/*", "**/*":
-		return true
-	}
-	if folder == "" {
-		return false
-	}
-	pattern := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(o.pattern, "*"), "*"), "/")
-	rooted := strings.HasPrefix(pattern, "/")
-	pattern = strings.TrimPrefix(pattern, "/")
-	if pattern == "" || strings.ContainsAny(pattern, "*?[") {
-		return false
-	}
-	return folder == pattern || strings.HasPrefix(folder, pattern+"/") ||
-		!rooted && (strings.HasSuffix(folder, "/"+pattern) || strings.Contains(folder, "/"+pattern+"/"))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -260,45 +259,4 @@ func TestAnswersOfTheAPI(t *testing.T) {
 	if differs := diff.Diff(want, got); differs != "" {
 		t.Errorf("(-want +got):\n%s", differs)
 	}
-}
-
-func TestOwnersOfCode(t *testing.T) {
-	const file = `
-# the whole
-* @acme/platform @ada @@developer ada@acme.example
-
-[Payments][2] @acme/payments
-services/pay/
-services/pay/docs @acme/writers # who write
-!services/pay/vendor
-
-^[Anything] @acme/any
-/web/
-folder\ with\ space @acme/space
-`
-	owners := readCodeOwners(file)
-	for folder, want := range map[string][]string{
-		"":                      {"acme/platform", "ada"},
-		"services/pay":          {"acme/platform", "ada", "acme/payments"},
-		"services/pay/docs/x":   {"acme/platform", "ada", "acme/writers"},
-		"services/pay/vendor":   {"acme/platform", "ada"},
-		"apps/services/pay/src": {"acme/platform", "ada", "acme/payments"},
-		"web":                   {"acme/platform", "ada", "acme/any"},
-		"apps/web":              {"acme/platform", "ada"},
-		"folder with space":     {"acme/platform", "ada", "acme/space"},
-	} {
-		if got := owners.of(folder); !slices.Equal(got, want) {
-			t.Errorf("%q is owned by %q, want %q", folder, got, want)
-		}
-	}
-}
-
-func FuzzFilesOfOwners(f *testing.F) {
-	f.Add("* @acme/platform\n[Payments][2] @acme/payments\nservices/pay/\n", "services")
-	f.Add("^[x\n]\n\\ \n!\n@", "")
-	f.Add("kind: Component\nmetadata: {name: x}\nspec: {owner: y}\n---\n", "x")
-	f.Fuzz(func(_ *testing.T, text, folder string) {
-		readCodeOwners(text).of(folder)
-		readCatalog(text)
-	})
 }

@@ -1,0 +1,170 @@
+// Package owners reads the files in which a repository says what it is and who owns it: the descriptor for a catalogue
+// (catalog-info.yaml, as Backstage has it) and CODEOWNERS. It knows no system: where the files lie, and which team a name
+// stands for, is said by who reads them. Text that cannot be read says nothing; no text is an error.
+package owners
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"cairn/internal/event"
+)
+
+// MaxFile is how large a file may be, in bytes. A larger one says nothing: it is not what its name says.
+const MaxFile = 1 << 20
+
+// Component is what a catalogue's file says of one component. Names of other entities are short: without their kind and
+// without the namespace default.
+type Component struct {
+	Name        string
+	Title       string
+	Description string
+	Owner       string // the reference as it stands in the file: see Group
+	Type        string
+	Lifecycle   string
+	System      string
+	Tags        []string
+	DependsOn   []string // components only
+	Links       []Link
+	Annotations map[string]string
+}
+
+// Link is an address that a component names.
+type Link struct {
+	URL   string `yaml:"url"`
+	Title string `yaml:"title"`
+	Type  string `yaml:"type"`
+}
+
+// Library says whether a component is one that nobody deploys.
+func (c Component) Library() bool { return strings.EqualFold(c.Type, "library") }
+
+// entity is what is read of a document of a catalogue's file.
+type entity struct {
+	Kind     string `yaml:"kind"`
+	Metadata struct {
+		Name        string            `yaml:"name"`
+		Title       string            `yaml:"title"`
+		Description string            `yaml:"description"`
+		Annotations map[string]string `yaml:"annotations"`
+		Tags        []string          `yaml:"tags"`
+		Links       []Link            `yaml:"links"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Type      string   `yaml:"type"`
+		Lifecycle string   `yaml:"lifecycle"`
+		Owner     string   `yaml:"owner"`
+		System    string   `yaml:"system"`
+		DependsOn []string `yaml:"dependsOn"`
+	} `yaml:"spec"`
+}
+
+// maxDocuments bounds the documents of one file.
+const maxDocuments = 200
+
+// Components reads those documents of a catalogue's file that describe a component and name it. A field of another type
+// than it should have is as good as left out. A document that is not YAML ends the file: what came before counts.
+func Components(text string) []Component {
+	if len(text) > MaxFile {
+		return nil
+	}
+	var all []Component
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for range maxDocuments {
+		var e entity
+		err := decoder.Decode(&e)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if _, mistyped := errors.AsType[*yaml.TypeError](err); err != nil && !mistyped {
+			break
+		}
+		if !strings.EqualFold(e.Kind, "Component") || e.Metadata.Name == "" {
+			continue
+		}
+		c := Component{
+			Name: e.Metadata.Name, Title: e.Metadata.Title, Description: e.Metadata.Description,
+			Owner: e.Spec.Owner, Type: e.Spec.Type, Lifecycle: e.Spec.Lifecycle, System: short(e.Spec.System),
+			Tags: e.Metadata.Tags, Links: e.Metadata.Links, Annotations: e.Metadata.Annotations,
+		}
+		for _, d := range e.Spec.DependsOn {
+			if kind, _, ok := strings.Cut(d, ":"); !ok || strings.EqualFold(kind, "component") {
+				c.DependsOn = append(c.DependsOn, short(d))
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// Service is what a component says of a service, under the component's name. Who tells it adds by whom, as of when, and
+// the repositories that the service is built from.
+func (c Component) Service() *event.Service {
+	s := &event.Service{
+		ID: clip(c.Name), Name: clip(c.Name), Description: clip(c.Description), System: clip(c.System), Tags: clipped(c.Tags),
+	}
+	switch life := strings.ToLower(c.Lifecycle); life {
+	case "experimental", "production", "deprecated":
+		s.Lifecycle = life
+	}
+	for _, d := range c.DependsOn {
+		s.Dependencies = append(s.Dependencies, clip(d))
+	}
+	for _, l := range c.Links {
+		about := strings.ToLower(l.Type + " " + l.Title)
+		switch {
+		case s.Documentation == "" && strings.Contains(about, "doc"):
+			s.Documentation = clip(l.URL)
+		case s.URL == "":
+			s.URL = clip(l.URL)
+		}
+	}
+	s.Template = clip(c.Annotations["backstage.io/source-template"])
+	if s.Template != "" {
+		s.CreatedVia = "golden_path"
+	}
+	return s
+}
+
+// Group is the short name of the group that a reference to an owner names: [group:][namespace/]name. A user is no group.
+func Group(reference string) (name string, ok bool) {
+	if kind, _, is := strings.Cut(reference, ":"); is && !strings.EqualFold(kind, "group") {
+		return "", false
+	}
+	name = short(reference)
+	return name, name != ""
+}
+
+// short is the name in a reference to an entity: [kind:][namespace/]name.
+func short(reference string) string {
+	if _, name, ok := strings.Cut(reference, ":"); ok {
+		reference = name
+	}
+	return strings.TrimPrefix(strings.TrimSpace(reference), "default/")
+}
+
+// maxText is how many characters of a text are kept, as event allows for most.
+const maxText = 4096
+
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxText || utf8.RuneCountInString(s) <= maxText {
+		return s
+	}
+	return string([]rune(s)[:maxText])
+}
+
+// clipped is a list without what is empty; nil when nothing is left.
+func clipped(list []string) []string {
+	var kept []string
+	for _, s := range list {
+		if s != "" {
+			kept = append(kept, clip(s))
+		}
+	}
+	return kept
+}

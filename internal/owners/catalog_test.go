@@ -1,0 +1,104 @@
+package owners_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cairn/internal/event"
+	"cairn/internal/owners"
+)
+
+const shop = `
+kind: Component
+metadata:
+  name: shop
+  title: The shop
+  description: Sells things.
+  tags: [go, "", web]
+  annotations: {backstage.io/source-template: "template:default/go-service"}
+  links:
+    - {url: https://shop.example, title: Shop}
+    - {url: https://docs.example/shop, title: Handbook, type: docs}
+spec:
+  type: service
+  lifecycle: Production
+  owner: group:default/checkout
+  system: system:default/commerce
+  dependsOn: [component:default/payments, resource:default/db, ledger/books]
+`
+
+func TestAComponentIsReadWithWhatBelongsToAService(t *testing.T) {
+	got := owners.Components(shop)
+	want := []owners.Component{{
+		Name: "shop", Title: "The shop", Description: "Sells things.", Owner: "group:default/checkout", Type: "service",
+		Lifecycle: "Production", System: "commerce", Tags: []string{"go", "", "web"}, DependsOn: []string{"payments", "ledger/books"},
+		Links:       []owners.Link{{URL: "https://shop.example", Title: "Shop"}, {URL: "https://docs.example/shop", Title: "Handbook", Type: "docs"}},
+		Annotations: map[string]string{"backstage.io/source-template": "template:default/go-service"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("component (-want +got):\n%s", diff)
+	}
+	service := &event.Service{
+		ID: "shop", Name: "shop", Description: "Sells things.", System: "commerce", Lifecycle: "production", CreatedVia: "golden_path",
+		Template: "template:default/go-service", Dependencies: []string{"payments", "ledger/books"}, Tags: []string{"go", "web"},
+		Documentation: "https://docs.example/shop", URL: "https://shop.example",
+	}
+	if diff := cmp.Diff(service, got[0].Service()); diff != "" {
+		t.Errorf("service (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnlyDocumentsThatNameAComponentCount(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       string
+	}{
+		{"several documents, and other kinds among them", "kind: component\nmetadata: {name: a}\n---\nkind: System\nmetadata: {name: s}\n---\nkind: Component\nmetadata: {name: b}\nspec: {type: library}\n", "a b"},
+		{"a component without a name", "kind: Component\nspec: {owner: x}\n", ""},
+		{"a field of another type is left out", "kind: Component\nmetadata: {name: a, tags: {x: y}}\n---\nkind: Component\nmetadata: {name: b}\n", "a b"},
+		{"what is not YAML ends the file", "kind: Component\nmetadata: {name: a}\n---\n{{ x }\n---\nkind: Component\nmetadata: {name: b}\n", "a"},
+		{"no more than two hundred documents", strings.Repeat("kind: System\n---\n", 200) + "kind: Component\nmetadata: {name: a}\n", ""},
+		{"a file that is too large", "kind: Component\nmetadata: {name: a}\n#" + strings.Repeat("x", owners.MaxFile), ""},
+		{"nothing", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var names []string
+			for _, c := range owners.Components(tt.text) {
+				names = append(names, c.Name)
+			}
+			if got := strings.Join(names, " "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAnOwnerIsAGroupUnlessItSaysOtherwise(t *testing.T) {
+	for reference, want := range map[string]string{
+		"checkout": "checkout", "group:checkout": "checkout", "Group:default/checkout": "checkout", "group:shops/checkout": "shops/checkout",
+		"user:ada": "", "": "", "group:": "",
+	} {
+		if got, ok := owners.Group(reference); got != want || ok != (want != "") {
+			t.Errorf("%q is the group %q (%t), want %q", reference, got, ok, want)
+		}
+	}
+}
+
+func FuzzComponents(f *testing.F) {
+	f.Add(shop)
+	f.Add("kind: Component\nmetadata: {name: x}\nspec: {owner: y}\n---\n")
+	f.Add("kind: Component\nmetadata: {name: !!binary /w==}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, c := range owners.Components(text) {
+			s := c.Service()
+			s.Source = "fuzz"
+			if bad := event.Validate(s); bad != nil && strings.TrimSpace(s.ID) != "" {
+				t.Errorf("a service that intake would refuse: %v", bad)
+			}
+			owners.Group(c.Owner)
+		}
+	})
+}
