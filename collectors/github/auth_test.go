@@ -121,7 +121,11 @@ func (g *installed) answer(r *http.Request) (int, string) {
 	switch r.URL.Path {
 	case "/app/installations/70/access_tokens":
 		if hold != nil {
-			<-hold
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+				return 500, "{}"
+			}
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -194,6 +198,7 @@ func TestOneThatGivesUpDoesNotEndTheOthersToken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error)
 	go func() { _, err := c.Token(ctx); first <- err }()
+	time.Sleep(10 * time.Millisecond) // it is the one that asks
 	second := make(chan string)
 	go func() { token, _ := c.Token(t.Context()); second <- token }()
 	time.Sleep(10 * time.Millisecond)
