@@ -68,3 +68,11 @@ func (g *guard) leave(f fingerprint, handled bool) {
 	}
 	g.young[f] = struct{}{}
 }
+
+// forget lets a delivery come again.
+func (g *guard) forget(f fingerprint) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.young, f)
+	delete(g.old, f)
+}

@@ -28,11 +28,12 @@ const HooksPath = "/hooks/"
 type HooksConfig struct {
 	MaxBody int64         `yaml:"max_body"` // bytes of a webhook
 	Keep    time.Duration `yaml:"keep"`     // how long webhooks are kept as they came
+	Journal int64         `yaml:"journal"`  // bytes of webhooks that wait for the store; more are refused
 }
 
 // DefaultHooksConfig returns limits that suit the senders: none sends more than GitHub, 25 MB.
 func DefaultHooksConfig() HooksConfig {
-	return HooksConfig{MaxBody: 25 << 20, Keep: 30 * 24 * time.Hour}
+	return HooksConfig{MaxBody: 25 << 20, Keep: 30 * 24 * time.Hour, Journal: 1 << 30}
 }
 
 // Receiver understands the webhooks of one source. It is used by several goroutines.
@@ -60,15 +61,17 @@ const (
 // Reception is the answer to a webhook that was taken.
 type Reception struct {
 	Outcome string `json:"outcome"`          // told, woken, ignored, unreadable or duplicate
-	Facts   int    `json:"facts"`            // that were stored because of it
+	Facts   int    `json:"facts"`            // that it tells
 	Reason  string `json:"reason,omitempty"` // why it was ignored or is unreadable
 }
 
 // Hooks is the receiving end of webhooks. It is an http.Handler for HooksPath and what stands behind it. 2xx means that
-// the webhook, as it came, and the facts that it tells are stored durably: 200, or 202 for one that could not be read.
+// the webhook, as it came, is synced in the journal: 200, or 202 for one that could not be read. From there Run and Flush
+// carry it and its facts into the store, once more after a crash.
 type Hooks struct {
-	// Wake, when set before the first use, hears what is to be read again. It is called by many goroutines, after what
-	// the delivery told is stored, and must not block.
+	// Wake, when set before the first use, hears what is to be read again: when a delivery is in the journal, which may be
+	// before its facts are in the store (who reads again tells whole facts, later or equal, so order does not matter), and
+	// once more when it is read back from there. It is called by many goroutines and must not block.
 	Wake func(source string, wakes []source.Wake)
 	// Failed, when set before the first use, hears of errors that no answer tells. r is nil where there is no request.
 	Failed func(r *http.Request, err error)
@@ -79,22 +82,32 @@ type Hooks struct {
 	receivers map[string]Receiver
 	now       func() time.Time
 	payloads  *lane[payload]
+	journal   *journal
 	guard     *guard
 	tally     *tally
 	held      atomic.Int64 // bytes of bodies in memory
 	replaying atomic.Bool
+	bodies    sync.Pool // *[]byte
+
+	carrying sync.Mutex // one goroutine carries
+	carried  place      // up to where the store has the journal; of who carries
+	told     bool       // that carrying fails; of who carries
 }
 
 // guarded is how many deliveries are remembered at least.
 const guarded = 50_000
 
-// NewHooks checks cfg. receivers has them by the name of their source. Errors are fault.Invalid.
-func NewHooks(cfg HooksConfig, intake *Intake, st *store.Store, receivers map[string]Receiver, now func() time.Time) (*Hooks, error) {
+// NewHooks checks cfg. folder is that of the journal, which is made when there are receivers and something is first done
+// with it. receivers has them by the name of their source. Errors are fault.Invalid.
+func NewHooks(cfg HooksConfig, folder string, intake *Intake, st *store.Store, receivers map[string]Receiver, now func() time.Time) (*Hooks, error) {
 	switch {
 	case cfg.MaxBody <= 0:
 		return nil, fault.New(fault.Invalid, "hooks.max_body must be more than 0")
 	case cfg.Keep < time.Hour:
 		return nil, fault.New(fault.Invalid, "hooks.keep must be an hour or more: what is not kept cannot be told again")
+	}
+	if cfg.Journal/4 < cfg.MaxBody+64<<10 {
+		return nil, fault.New(fault.Invalid, "webhooks.journal must be at least four times webhooks.max_body, and 256 kB more: a few of the largest must find room")
 	}
 	for name := range receivers {
 		if name == "" || strings.Contains(name, "/") {
@@ -103,12 +116,25 @@ func NewHooks(cfg HooksConfig, intake *Intake, st *store.Store, receivers map[st
 	}
 	return &Hooks{
 		cfg: cfg, intake: intake, store: st, receivers: receivers, now: now,
-		payloads: newPayloadLane(intake), guard: newGuard(guarded), tally: newTally(),
+		payloads: newPayloadLane(intake), journal: newJournal(folder, cfg.Journal), guard: newGuard(guarded), tally: newTally(),
 	}, nil
 }
 
-// Run stores the counts of deliveries about every second, and those that are left when ctx ends.
+// Run carries webhooks from the journal into the store, and stores the counts of deliveries about every second. When ctx
+// ends it carries for a few seconds more; what is left stays for the next start.
 func (h *Hooks) Run(ctx context.Context) error {
+	if err := h.begin(); err != nil {
+		return err
+	}
+	var carrier sync.WaitGroup
+	carrier.Go(func() { h.carryAlways(ctx) })
+	counting := h.count(ctx)
+	carrier.Wait()
+	return counting
+}
+
+// count stores the counts, and those that are left when ctx ends.
+func (h *Hooks) count(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	failing := false
@@ -170,6 +196,9 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, &problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "webhooks are sent by POST"}
 	}
+	if err := h.begin(); err != nil {
+		return nil, err
+	}
 	body, done, err := h.read(w, r)
 	defer done()
 	if err != nil {
@@ -200,9 +229,9 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 	handled := false
 	defer func() { h.guard.leave(mark, handled) }()
 	// It goes on when the sender no longer waits: most senders never send again.
-	reception, err := h.handle(context.WithoutCancel(r.Context()), r, receiver, d)
+	reception, err := h.handle(context.WithoutCancel(r.Context()), r, receiver, d, mark)
 	if err != nil {
-		h.tally.add(name, d.Event, OutcomeUnreadable, "the store did not take it", receivedAt)
+		h.tally.add(name, d.Event, OutcomeUnreadable, "the journal did not take it", receivedAt)
 		return nil, err
 	}
 	handled = reception.Outcome != OutcomeUnreadable
@@ -210,38 +239,24 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 	return reception, nil
 }
 
-// handle makes of a delivery what it means and stores all of it.
-func (h *Hooks) handle(ctx context.Context, r *http.Request, receiver Receiver, d source.Delivery) (*Reception, error) {
-	var batch event.Batch
-	m := h.hear(r, receiver, d, &batch)
-	kept := payload{
-		source: d.Source, receivedAt: d.ReceivedAt, delivery: d.ID, event: d.Event, headers: headersOf(d.Header), body: string(d.Body),
-		outcome: m.outcome, reason: m.reason, facts: uint32(m.facts), expiresAt: d.ReceivedAt.Add(h.cfg.Keep),
-	}
-	// Both at the same time: each waits for the disk.
-	var storing error
-	var facts sync.WaitGroup
-	if m.facts > 0 {
-		facts.Go(func() { storing = h.intake.write(ctx, &batch) })
-	}
-	err := h.keep(ctx, kept)
-	facts.Wait()
-	if storing != nil && err == nil {
-		// The sender may send it again, and if not it can be told again from what is kept, so that says the truth.
-		m = meaning{outcome: OutcomeUnreadable, reason: "its facts could not be stored"}
-		kept.outcome, kept.reason, kept.facts = m.outcome, m.reason, 0
-		err = h.keep(ctx, kept)
-	}
-	switch {
-	case fault.KindOf(storing) == fault.Unavailable:
-		return nil, storing // it may work when it is sent again
-	case err != nil:
+// handle makes of a delivery what it means and returns when it is in the journal.
+func (h *Hooks) handle(ctx context.Context, r *http.Request, receiver Receiver, d source.Delivery, mark fingerprint) (*Reception, error) {
+	kept := newRecord(d, h.cfg.Keep)
+	kept.fingerprint = mark
+	h.understand(r, receiver, d, kept)
+	m := kept.meaning // from now on the record is the carrier's
+	if err := h.journal.append(ctx, kept); err != nil {
 		return nil, err
-	case storing != nil:
-		h.failed(r, storing)
 	}
 	h.wake(d.Source, m.wakes)
 	return &Reception{Outcome: m.outcome, Facts: m.facts, Reason: m.reason}, nil
+}
+
+// understand fills in what a record means.
+func (h *Hooks) understand(r *http.Request, receiver Receiver, d source.Delivery, into *record) {
+	into.meaning, into.facts = h.hear(r, receiver, d)
+	into.outcome, into.reason, into.payload.facts = into.meaning.outcome, into.meaning.reason, uint32(into.meaning.facts)
+	into.heard = true
 }
 
 func (h *Hooks) wake(source string, wakes []source.Wake) {
@@ -258,19 +273,18 @@ type meaning struct {
 	wakes   []source.Wake
 }
 
-// hear asks the receiver and adds the facts to the batch. A bad fact makes the delivery unreadable, and loses neither the
-// other facts nor the wakes.
-func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery, into *event.Batch) (m meaning) {
-	var good []event.Event
+// hear asks the receiver and returns the good facts. A bad one makes the delivery unreadable, and loses neither the other
+// facts nor the wakes.
+func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery) (m meaning, good []event.Event) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			h.failed(r, fmt.Errorf("a webhook of %s (%s %s): panic: %v\n%s", d.Source, d.Event, d.ID, thrown, debug.Stack()))
-			m = meaning{outcome: OutcomeUnreadable, reason: cut(fmt.Sprintf("cairn made a mistake: %v", thrown), maxReason)}
+			m, good = meaning{outcome: OutcomeUnreadable, reason: cut(fmt.Sprintf("cairn made a mistake: %v", thrown), maxReason)}, nil
 		}
 	}()
 	heard, err := receiver.Hear(d)
 	if err != nil {
-		return meaning{outcome: OutcomeUnreadable, reason: cut(err.Error(), maxReason)}
+		return meaning{outcome: OutcomeUnreadable, reason: cut(err.Error(), maxReason)}, nil
 	}
 	bad := ""
 	for _, e := range heard.Facts {
@@ -280,7 +294,6 @@ func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery, into
 			bad = wrong.List[0].Error()
 		}
 	}
-	into.Append(good...)
 	m = meaning{facts: len(good), wakes: heard.Wakes}
 	switch {
 	case bad != "":
@@ -292,7 +305,7 @@ func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery, into
 	default:
 		m.outcome, m.reason = OutcomeIgnored, cut(heard.Ignored, maxReason)
 	}
-	return m
+	return m, good
 }
 
 // verify is the receiver's; one that fails has verified nothing.
@@ -330,13 +343,30 @@ const bodiesHeld = 8
 // read returns the body, of which done gives the memory back.
 func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
 	taken := int64(0)
-	done = func() { h.held.Add(-taken) }
+	var pooled *[]byte
+	done = func() {
+		h.held.Add(-taken)
+		if pooled != nil {
+			h.bodies.Put(pooled)
+		}
+	}
 	tooLarge := fault.New(fault.TooLarge, "the webhook has more than %s (hooks.max_body)", size(h.cfg.MaxBody))
 	if r.ContentLength > h.cfg.MaxBody {
 		return nil, done, tooLarge
 	}
 	from := http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
 	room := int64(firstRead)
+	if r.ContentLength < firstRead { // most of them, and those that do not say how long they are
+		if pooled, _ = h.bodies.Get().(*[]byte); pooled == nil {
+			pooled = new([]byte)
+			*pooled = make([]byte, 0, firstRead)
+		}
+		body = *pooled
+		taken = min(firstRead, h.cfg.MaxBody+1)
+		if h.held.Add(taken) > h.cfg.MaxBody*bodiesHeld {
+			return nil, done, errTooMany()
+		}
+	}
 	if r.ContentLength >= 0 {
 		room = min(room, r.ContentLength+1) // and one for the end to be seen
 	}
@@ -344,7 +374,7 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 		if int64(cap(body)) < room {
 			if h.held.Add(room-taken) > h.cfg.MaxBody*bodiesHeld {
 				taken = room
-				return nil, done, fault.New(fault.Unavailable, "too many large webhooks come at the same time; send it again")
+				return nil, done, errTooMany()
 			}
 			taken = room
 			body = append(make([]byte, 0, room), body...)
@@ -364,4 +394,8 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 			room = min(int64(cap(body))*2, h.cfg.MaxBody+1)
 		}
 	}
+}
+
+func errTooMany() error {
+	return fault.New(fault.Unavailable, "too many large webhooks come at the same time; send it again")
 }

@@ -99,9 +99,10 @@ func (f *forge) Hear(d source.Delivery) (source.Heard, error) {
 // hooks is a receiving end with one source, forge.
 type hooks struct {
 	*ingest.Hooks
-	forge *forge
-	url   string
-	st    *store.Store
+	forge  *forge
+	url    string
+	st     *store.Store
+	folder string // of the journal
 
 	mu     sync.Mutex
 	woken  []string
@@ -110,12 +111,17 @@ type hooks struct {
 
 func newHooks(t testing.TB, st *store.Store, cfg ingest.HooksConfig) *hooks {
 	t.Helper()
+	return newHooksOver(t, st, cfg, t.TempDir())
+}
+
+func newHooksOver(t testing.TB, st *store.Store, cfg ingest.HooksConfig, folder string) *hooks {
+	t.Helper()
 	scheme, err := signature.GitHub(hookSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hooks{forge: &forge{Scheme: scheme}, st: st}
-	h.Hooks, err = ingest.NewHooks(cfg, newIntake(t, st), st, map[string]ingest.Receiver{"forge": h.forge}, time.Now)
+	h := &hooks{forge: &forge{Scheme: scheme}, st: st, folder: folder}
+	h.Hooks, err = ingest.NewHooks(cfg, folder, newIntake(t, st), st, map[string]ingest.Receiver{"forge": h.forge}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +141,7 @@ func newHooks(t testing.TB, st *store.Store, cfg ingest.HooksConfig) *hooks {
 	t.Cleanup(func() {
 		s.Client().CloseIdleConnections()
 		s.Close()
+		h.Close()
 	})
 	h.url = s.URL
 	return h
@@ -190,6 +197,15 @@ func (h *hooks) send(t testing.TB, method, name string, header http.Header, body
 	return resp.StatusCode, string(text)
 }
 
+// flushed is the store when it has all that was answered.
+func (h *hooks) flushed(t testing.TB) *store.Store {
+	t.Helper()
+	if err := h.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return h.st
+}
+
 // kept is a row of payloads.
 type kept struct {
 	Source   string            `ch:"source"`
@@ -206,7 +222,7 @@ type kept struct {
 func (h *hooks) kept(t testing.TB) map[string]kept {
 	t.Helper()
 	var list []kept
-	if err := h.st.Select(context.Background(), &list, `SELECT source, delivery, event, headers, body, outcome, reason, facts,
+	if err := h.flushed(t).Select(context.Background(), &list, `SELECT source, delivery, event, headers, body, outcome, reason, facts,
 		toUInt32(dateDiff('hour', received_at, expires_at)) AS kept FROM payloads FINAL`, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +297,7 @@ func TestEveryOutcomeOfAWebhook(t *testing.T) {
 	if p := payloads["a panic"]; p.Outcome != "unreadable" || p.Body != `{"panic":"oh"}` {
 		t.Errorf("behind a panic: %+v", p)
 	}
-	if n := count(t, h.st, "people FINAL"); n != 4 {
+	if n := count(t, h.flushed(t), "people FINAL"); n != 4 {
 		t.Errorf("%d people are known, want 4", n)
 	}
 	if diff := cmp.Diff([]string{"forge acme/shop/changes 1", "forge acme/shop/runs 1", "forge acme/shop/commits 1"}, h.woken); diff != "" {
@@ -414,7 +430,7 @@ func TestWhatIsSentTwiceIsHandledOnce(t *testing.T) {
 	if len(h.woken) != 1 {
 		t.Errorf("woken %v", h.woken)
 	}
-	if n := count(t, h.st, "payloads WHERE delivery IN ('1', '2', '3')"); n != 4 {
+	if n := count(t, h.flushed(t), "payloads WHERE delivery IN ('1', '2', '3')"); n != 4 {
 		t.Errorf("%d payloads, want 4", n)
 	}
 	if n := h.counts(t)["forge said duplicate "]; n != 3 {
@@ -487,7 +503,7 @@ func TestTheSameAtTheSameTimeIsNotLost(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"unreadable": 1, "told": 1, "duplicate": 6}, got); diff != "" {
 		t.Error(diff)
 	}
-	if n := count(t, h.st, "people FINAL"); n != 1 {
+	if n := count(t, h.flushed(t), "people FINAL"); n != 1 {
 		t.Errorf("%d people", n)
 	}
 }
@@ -511,7 +527,7 @@ func TestManyAtOnceInAnyOrder(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := count(t, h.st, "people FINAL WHERE name = 'v19'"); n != people {
+	if n := count(t, h.flushed(t), "people FINAL WHERE name = 'v19'"); n != people {
 		t.Errorf("%d people are as they were told last, want %d", n, people)
 	}
 	if n := len(h.kept(t)); n != people*versions {
@@ -531,6 +547,7 @@ func TestWhatIsAnsweredIsThereForWhoeverOpensTheStoreNext(t *testing.T) {
 		if status, _ := h.tell(t, fmt.Sprint(i), told{People: []string{fmt.Sprint(i)}}); status != 200 {
 			t.Fatal(status)
 		}
+		h.flushed(t)
 		again := storetest.Again(t, st)
 		if got := count(t, again, "people FINAL"); got != uint64(i+1) {
 			t.Fatalf("%d facts behind %d answers", got, i+1)
@@ -541,19 +558,22 @@ func TestWhatIsAnsweredIsThereForWhoeverOpensTheStoreNext(t *testing.T) {
 	}
 }
 
-func TestAStoreThatDoesNotTakeItIsNotAnsweredWithSuccess(t *testing.T) {
+// What the store does not take stays in the journal, and goes on its way when it does.
+func TestAStoreThatDoesNotTakeItLosesNothing(t *testing.T) {
 	t.Run("no payloads", func(t *testing.T) {
 		h := newHooks(t, storetest.New(t), ingest.DefaultHooksConfig())
-		if err := h.st.Exec(t.Context(), "DROP TABLE payloads SYNC", nil); err != nil {
+		if err := h.st.Exec(t.Context(), "RENAME TABLE payloads TO away", nil); err != nil {
 			t.Fatal(err)
 		}
-		body := []byte(`{"people":["a"],"wake":["x"]}`)
-		status, text := h.send(t, "POST", "forge", http.Header{"X-Delivery": {"1"}, "X-Hub-Signature-256": {sign(body)}}, bytes.NewReader(body))
-		if status < 500 || len(h.woken) > 0 {
-			t.Errorf("got %d %s, woken %v", status, text, h.woken)
+		h.tell(t, "1", told{People: []string{"a"}})
+		if err := h.Flush(t.Context()); err == nil {
+			t.Error("it was carried")
 		}
-		if len(h.failed) == 0 && status == 500 {
-			t.Error("nobody heard of it")
+		if err := h.st.Exec(t.Context(), "RENAME TABLE away TO payloads", nil); err != nil {
+			t.Fatal(err)
+		}
+		if p := h.kept(t)["1"]; p.Outcome != "told" {
+			t.Errorf("kept %+v", p)
 		}
 	})
 	t.Run("no facts", func(t *testing.T) {
@@ -562,18 +582,24 @@ func TestAStoreThatDoesNotTakeItIsNotAnsweredWithSuccess(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := []byte(`{"people":["a"]}`)
-		status, text := h.send(t, "POST", "forge", http.Header{"X-Delivery": {"1"}, "X-Hub-Signature-256": {sign(body)}}, bytes.NewReader(body))
-		if status == 200 {
-			t.Errorf("got %d %s", status, text)
-		}
-		if p := h.kept(t)["1"]; p.Outcome != "unreadable" || p.Body != string(body) {
+		h.tell(t, "0", told{Wake: []string{"x"}})
+		h.deliver(t, "1", "", body)
+		h.tell(t, "2", told{Ignored: "x"})
+		payloads := h.kept(t)
+		if p := payloads["1"]; p.Outcome != "unreadable" || p.Body != string(body) || p.Facts != 0 {
 			t.Errorf("kept %+v", p)
+		}
+		if payloads["0"].Outcome != "woken" || payloads["2"].Outcome != "ignored" || len(h.failed) != 1 {
+			t.Errorf("its neighbours: %+v, told %q", payloads, h.failed)
 		}
 		if err := h.st.Exec(t.Context(), "RENAME TABLE away TO people", nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, got := h.deliver(t, "1", "", body); got.Outcome != "told" {
 			t.Errorf("sent again: %+v", got)
+		}
+		if n := count(t, h.flushed(t), "people FINAL"); n != 1 {
+			t.Errorf("%d people", n)
 		}
 	})
 	t.Run("gone", func(t *testing.T) {
@@ -583,12 +609,63 @@ func TestAStoreThatDoesNotTakeItIsNotAnsweredWithSuccess(t *testing.T) {
 		if err := other.Close(); err != nil {
 			t.Fatal(err)
 		}
-		body := []byte(`{"people":["a"]}`)
-		status, text := h.send(t, "POST", "forge", http.Header{"X-Delivery": {"1"}, "X-Hub-Signature-256": {sign(body)}}, bytes.NewReader(body))
-		if status != 503 {
-			t.Errorf("got %d %s", status, text)
+		for i := range 20 {
+			if status, got := h.tell(t, fmt.Sprint(i), told{People: []string{fmt.Sprint(i)}}); status != 200 {
+				t.Errorf("got %d %+v", status, got)
+			}
+		}
+		if err := h.Flush(t.Context()); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("got %v", err)
+		}
+		next := newHooksOver(t, st, ingest.DefaultHooksConfig(), h.folder)
+		if err := next.Flush(t.Context()); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("two hold the journal: %v", err)
+		}
+		h.Close()
+		if n := len(next.kept(t)); n != 20 {
+			t.Errorf("%d payloads", n)
+		}
+		if n := count(t, st, "people FINAL"); n != 20 {
+			t.Errorf("%d people", n)
 		}
 	})
+}
+
+// A store that stays away fills the journal up to its bound; what is refused then is not kept, and all is well when it is back.
+func TestTheJournalHasABound(t *testing.T) {
+	cfg := ingest.HooksConfig{MaxBody: 100_000, Keep: time.Hour, Journal: 1 << 20}
+	h := newHooks(t, storetest.New(t), cfg)
+	if err := h.st.Exec(t.Context(), "RENAME TABLE payloads TO away", nil); err != nil {
+		t.Fatal(err)
+	}
+	padding := bytes.Repeat([]byte(" "), 90_000)
+	send := func(i int) int {
+		body := append([]byte(`{"ignored":"x"}`), padding...)
+		status, _ := h.send(t, "POST", "forge", http.Header{"X-Delivery": {fmt.Sprint(i)}, "X-Hub-Signature-256": {sign(body)}}, bytes.NewReader(body))
+		return status
+	}
+	taken := 0
+	for send(taken) == 200 {
+		if taken++; taken > 100 {
+			t.Fatal("it has no bound")
+		}
+	}
+	if status := send(taken); status != 503 || taken < 8 {
+		t.Errorf("%d were taken, then %d", taken, status)
+	}
+	if err := h.st.Exec(t.Context(), "RENAME TABLE away TO payloads", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.kept(t)); n != taken {
+		t.Errorf("%d are kept, %d were taken", n, taken)
+	}
+	for range 30 {
+		if status := send(taken); status != 200 {
+			t.Fatalf("behind the outage: %d", status)
+		}
+		taken++
+		h.flushed(t)
+	}
 }
 
 func TestTheCountsOfASecondAreOneInsert(t *testing.T) {
@@ -621,7 +698,7 @@ func TestTheCountsOfASecondAreOneInsert(t *testing.T) {
 
 func TestWebhooksExpire(t *testing.T) {
 	st := storetest.New(t)
-	h := newHooks(t, st, ingest.HooksConfig{MaxBody: 1000, Keep: time.Hour})
+	h := newHooks(t, st, ingest.HooksConfig{MaxBody: 1000, Keep: time.Hour, Journal: 1 << 20})
 	h.tell(t, "1", told{Ignored: "x"})
 	if err := st.Exec(t.Context(), "ALTER TABLE payloads UPDATE expires_at = now() - 1 WHERE 1 SETTINGS mutations_sync = 1", nil); err != nil {
 		t.Fatal(err)
@@ -656,7 +733,7 @@ func TestNamesAndLimitsOfWebhooksAreChecked(t *testing.T) {
 		"slash":        {ingest.DefaultHooksConfig(), "a/b", `"a/b"`},
 		"without name": {ingest.DefaultHooksConfig(), "", `""`},
 	} {
-		_, err := ingest.NewHooks(tt.cfg, newIntake(t, st), st, map[string]ingest.Receiver{tt.source: &forge{Scheme: scheme}}, time.Now)
+		_, err := ingest.NewHooks(tt.cfg, t.TempDir(), newIntake(t, st), st, map[string]ingest.Receiver{tt.source: &forge{Scheme: scheme}}, time.Now)
 		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -81,6 +81,10 @@ func (h *Hooks) Replay(ctx context.Context, f ReplayFilter, progress func(Replay
 		return report, fault.New(fault.Conflict, "webhooks are being told again already; wait for the end of that")
 	}
 	defer h.replaying.Store(false)
+	// What is in the journal still was kept, too. Where another process holds that, it carries it.
+	if err := h.Flush(ctx); err != nil && fault.KindOf(err) != fault.Conflict {
+		return report, fmt.Errorf("ingest.Replay: %w", err)
+	}
 	if f.Until.IsZero() {
 		f.Until = h.now().Add(time.Millisecond)
 	}
@@ -155,7 +159,8 @@ func (t *retelling) hear(p payload) {
 	if again := h.describe(nil, p.source, receiver, d.Header, d.Body); again.Event != "" {
 		d.Event = again.Event
 	}
-	m := h.hear(nil, receiver, d, &t.batch)
+	m, facts := h.hear(nil, receiver, d)
+	t.batch.Append(facts...)
 	t.latest = p.receivedAt
 	t.bytes += len(p.body)
 	t.heard = append(t.heard, m)

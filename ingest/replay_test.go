@@ -40,7 +40,7 @@ func TestTellingAgainMakesRightWhatCouldNotBeRead(t *testing.T) {
 	if diff := cmp.Diff(ingest.ReplayReport{Read: 7, Facts: 1, Outcomes: map[string]int{"unreadable": 5, "told": 1, "ignored": 1}}, h.replay(t, ingest.ReplayFilter{})); diff != "" {
 		t.Errorf("nothing is fixed yet:\n%s", diff)
 	}
-	rows := count(t, h.st, "payloads")
+	rows := count(t, h.flushed(t), "payloads")
 	if rows != 7 {
 		t.Errorf("%d rows were written for 7 payloads of which nothing changed", rows)
 	}
@@ -143,7 +143,7 @@ func TestManyAreToldAgainInTheirOrder(t *testing.T) {
 			t.Errorf("step %d: %+v", i, s)
 		}
 	}
-	if got := count(t, h.st, "people FINAL"); got != n {
+	if got := count(t, h.flushed(t), "people FINAL"); got != n {
 		t.Errorf("%d people", got)
 	}
 }

@@ -89,7 +89,10 @@ func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logge
 	return p, nil
 }
 
-func (p *program) close() error { return p.store.Close() }
+func (p *program) close() error {
+	p.collecting.hooks.Close()
+	return p.store.Close()
+}
 
 // site is all that is served: the API, and the pages everywhere else.
 func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {

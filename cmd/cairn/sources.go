@@ -71,7 +71,7 @@ func newCollecting(cfg Config, in *ingest.Intake, st *store.Store, links []*coll
 		c.schedules[l.Name] = s
 	}
 	var err error
-	if c.hooks, err = ingest.NewHooks(cfg.Webhooks, in, st, receivers, time.Now); err != nil {
+	if c.hooks, err = ingest.NewHooks(cfg.Webhooks, filepath.Join(cfg.Store.Data, "journal"), in, st, receivers, time.Now); err != nil {
 		return nil, err
 	}
 	c.hooks.Wake = func(name string, wakes []source.Wake) {
