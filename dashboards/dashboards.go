@@ -21,6 +21,7 @@ import (
 	"cairn/internal/param"
 	"cairn/internal/problem"
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // Config is how the pages look at the data.
@@ -224,7 +225,7 @@ func (p *Pages) fail(err error, c echo.Context) {
 		p.deps.Log.Error("a page failed", "path", c.Request().URL.Path, "error", err)
 	}
 	pg := page{Title: what.Title, Org: p.cfg.Title, Version: p.deps.Version, Path: "/", Body: failure{
-		Status: what.Status, Title: what.Title, Detail: upper(what.Detail), Retry: what.Status >= http.StatusInternalServerError,
+		Status: what.Status, Title: what.Title, Detail: words.Upper(what.Detail), Retry: what.Status >= http.StatusInternalServerError,
 	}}
 	var out bytes.Buffer
 	if err := p.templates["failure"].ExecuteTemplate(&out, "layout", pg); err != nil {

@@ -54,7 +54,7 @@ func functions(a assets) template.FuncMap {
 		"list":       func(items ...capability) []capability { return items },
 		"deployment": deploymentPlace,
 		"value":      valueOf,
-		"counted":    func(n any, noun string) string { v, _ := sample(n); return words.Counted(v, noun) },
+		"counted":    func(n any, noun string) string { v, _ := words.Sample(n); return words.Counted(v, noun) },
 		"grouped":    func(n any) string { return words.Size(n) },
 		"short":      words.Short,
 		"lower":      strings.ToLower,
