@@ -59,7 +59,7 @@ func functions(a assets) template.FuncMap {
 		"short":      words.Short,
 		"lower":      strings.ToLower,
 		"clipped":    words.Clipped,
-		"upper":      upper,
+		"upper":      words.Upper,
 		"join":       func(list []string, with string) string { return strings.Join(list, with) },
 		"words":      words.Plain,
 		"instant":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

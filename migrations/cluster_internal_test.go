@@ -132,6 +132,7 @@ func TestEveryTableHasAShardingColumn(t *testing.T) {
 		"surveys": "id", "survey_invitations": "survey", "survey_responses": "survey", "slos": "id",
 		"attributed_runs": "service", "attributed_deployments": "service", "attributed_changes": "service",
 		"attributed_commits": "service", "waiting_changes": "service", "attributed_incidents": "service",
+		"report_subscriptions": "team", "report_mails": "team", "report_numbers": "team",
 		"attributed_services": "service", "cursors": "stream", "installation": "name",
 		"payloads": "received_at", "deliveries": "day", "source_streams": "stream", "source_budgets": "resource",
 	}

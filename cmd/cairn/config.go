@@ -19,6 +19,7 @@ import (
 	"cairn/internal/rules"
 	"cairn/internal/store"
 	"cairn/metrics"
+	"cairn/reports"
 )
 
 // Config is the configuration file: a section for each part of the program, owned by that part.
@@ -32,6 +33,7 @@ type Config struct {
 	Webhooks ingest.HooksConfig        `yaml:"webhooks"`
 	Metrics  metrics.Config            `yaml:"metrics"`
 	Pages    dashboards.Config         `yaml:"pages"`
+	Reports  reports.Config            `yaml:"reports"`
 }
 
 // StoreConfig says where the data is.
@@ -54,6 +56,7 @@ func DefaultConfig() Config {
 		Webhooks: ingest.DefaultHooksConfig(),
 		Metrics:  metrics.DefaultConfig(),
 		Pages:    dashboards.DefaultConfig(),
+		Reports:  reports.DefaultConfig(),
 	}
 }
 
@@ -99,6 +102,9 @@ func (g *Globals) load() (Config, error) {
 	}
 	if err := cfg.Pages.Validate(); err != nil {
 		return cfg, fault.Wrap(fault.Invalid, err, "%s: pages", path)
+	}
+	if err := cfg.Reports.Validate(); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s: reports", path)
 	}
 	return cfg, nil
 }

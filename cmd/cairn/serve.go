@@ -22,6 +22,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/store"
 	"cairn/metrics"
+	"cairn/reports"
 )
 
 // program is everything wired together.
@@ -30,6 +31,7 @@ type program struct {
 	intake     *ingest.Intake
 	engine     *metrics.Engine
 	collecting *collecting
+	reports    *reports.Reports // of the site
 	api        http.Handler
 	wake       chan struct{}
 	instance   string
@@ -95,7 +97,7 @@ func (p *program) close() error {
 }
 
 // site is all that is served: the API, and the pages everywhere else.
-func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
+func (p *program) site(cfg Config, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
 	description, err := json.Marshal(api.Document())
 	if err != nil {
 		return nil, err
@@ -109,6 +111,13 @@ func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
 		mux.Handle(path, p.api)
 	}
 	mux.Handle(ingest.HooksPath, p.collecting.hooks)
+	p.reports, err = newReports(cfg, p, pages, getenv, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{"/reports", "/reports/"} {
+		mux.Handle(path, p.reports.Handler())
+	}
 	mux.Handle("/", pages)
 	return mux, nil
 }
@@ -151,7 +160,7 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	handler, err := p.site(cfg, log)
+	handler, err := p.site(cfg, w.getenv, log)
 	if err != nil {
 		return err
 	}
@@ -167,6 +176,7 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.engine.Run(ctx, p.wake) })
 	group.Go(func() error { return p.collecting.run(ctx) })
+	group.Go(func() error { return p.reports.Run(ctx) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -211,3 +211,8 @@ func NotReached(def metrics.Definition, res metrics.Result) string {
 
 // counts says whether a unit is that of a plain number of things.
 func counts(unit string) bool { return unit == "deployments" || unit == "changes" }
+
+// Rare says of a metric that what it counts happens a few times a year: new services, new people, waves of surveys.
+func Rare(def metrics.Definition) bool {
+	return def.Evidence() == "services" || def.Evidence() == "people" || def.Evidence() == "answers"
+}
