@@ -185,7 +185,11 @@ func (c *composer) ask(ctx context.Context) error {
 			return err
 		}
 		if words.Rare(a.def) {
-			query(&a.week, metrics.Request{Metric: id, Scope: c.scope, Window: year, Bucket: metrics.Quarter})
+			bucket := metrics.Quarter
+			if a.def.Evidence() == "answers" || a.def.Evidence() == "people" {
+				bucket = metrics.Whole // waves have no buckets
+			}
+			query(&a.week, metrics.Request{Metric: id, Scope: c.scope, Window: year, Bucket: bucket})
 			continue
 		}
 		query(&a.week, metrics.Request{Metric: id, Scope: c.scope, Window: c.week})
