@@ -46,8 +46,9 @@ func (c *composer) moved() *Moved {
 		verb = "went up"
 	}
 	m := &Moved{
-		Text: fmt.Sprintf("%s %s: %s, where the %d weeks before had %s.", best.def.Title, verb, now, usual, before),
-		URL:  c.link("/metrics/"+best.def.ID, c.week, "team", c.scope.Team),
+		metric: best.def.ID,
+		Text:   fmt.Sprintf("%s %s: %s, where the %d weeks before had %s.", best.def.Title, verb, now, usual, before),
+		URL:    c.link("/metrics/"+best.def.ID, c.week, "team", c.scope.Team),
 	}
 	switch best.def.ID {
 	case "lead_time":
@@ -135,7 +136,7 @@ func (c *composer) failed() []Line {
 			continue
 		}
 		text := "of " + d.Service + " failed"
-		if d.RestoredAt != nil {
+		if !c.open(d) {
 			text += " and was restored after " + words.Duration(d.RestoredAt.Sub(d.DeployedAt).Hours())
 		} else {
 			text += " and is open"
@@ -149,12 +150,12 @@ func (c *composer) incidentLines() []Line {
 	var lines []Line
 	for _, i := range c.incidents.Incidents[:min(few, len(c.incidents.Incidents))] {
 		text := "open"
-		if i.HoursToRestore != nil {
+		if i.HoursToRestore != nil && i.RestoredAt.Before(c.week.To) {
 			text = "restored after " + words.Duration(*i.HoursToRestore)
 		}
 		line := Line{Name: cmp.Or(i.Title, i.ID), Text: text}
 		if i.Service != "" {
-			line.Text, line.URL = i.Service+", "+text, c.service(i.Service)
+			line.Text, line.URL = "("+i.Service+", "+text+")", c.service(i.Service)
 			if i.Deployment != "" {
 				line.URL = c.deployment(i.Service, i.Deployment)
 			}
@@ -170,10 +171,10 @@ func (c *composer) incidentLines() []Line {
 // waitingLines are what has been begun and is not over: failures, changes, services.
 func (c *composer) waitingLines() []Line {
 	var lines []Line
-	asOf := c.rep.AsOf
+	asOf := c.week.To
 	n := 0
 	for _, d := range slices.Backward(c.failures.Deployments) {
-		if d.RestoredAt == nil && n < few {
+		if c.open(d) && n < few {
 			n++
 			lines = append(lines, Line{Name: cmp.Or(d.Version, words.Short(d.ID)), Text: fmt.Sprintf("of %s failed and has been open for %s", d.Service, age(asOf, d.DeployedAt)), URL: c.deployment(d.Service, d.ID)})
 		}
@@ -191,12 +192,20 @@ func (c *composer) waitingLines() []Line {
 	}
 	n = 0
 	for _, s := range c.services.Services {
-		if s.FirstDeployedAt == nil && s.RetiredAt == nil && s.CreatedAt != nil && s.CreatedAt.Before(c.week.To) && n < few {
+		if (s.FirstDeployedAt == nil || !s.FirstDeployedAt.Before(c.week.To)) && s.RetiredAt == nil && s.CreatedAt != nil && s.CreatedAt.Before(c.week.To) && n < few {
 			n++
 			lines = append(lines, Line{Name: cmp.Or(s.Name, s.ID), Text: fmt.Sprintf("was created %s ago and has not been deployed", age(asOf, *s.CreatedAt)), URL: c.service(s.ID)})
 		}
 	}
 	return lines
+}
+
+// golden is how many of n services a share is.
+func golden(share float64, n int64) int64 { return int64(math.Round(share * float64(n))) }
+
+// open says whether a failure was open when the week ended.
+func (c *composer) open(d metrics.DeploymentRecord) bool {
+	return d.RestoredAt == nil || !d.RestoredAt.Before(c.week.To)
 }
 
 func age(now, then time.Time) string { return words.Duration(max(0, now.Sub(then).Hours())) }
@@ -211,9 +220,10 @@ func (c *composer) news() []Line {
 			continue
 		}
 		before, ok := res.Previous.Value.(float64)
-		if a, b := words.Value(now, res.Unit), words.Value(before, res.Unit); ok && a != b {
-			size, _ := words.Sample(res.N)
-			lines = append(lines, Line{Name: name, Text: fmt.Sprintf("is used by %s of %s on the golden path, the week before by %s", a, words.Counted(size, "service"), b), URL: c.link("/metrics/adoption_rate", c.week, "team", c.scope.Team)})
+		size, _ := words.Sample(res.N)
+		sizeBefore, _ := words.Sample(res.Previous.N)
+		if a, b := golden(now, size), golden(before, sizeBefore); ok && a != b {
+			lines = append(lines, Line{Name: name, Text: fmt.Sprintf("is on the golden path in %d of %s, the week before in %d of %d", a, words.Counted(size, "service"), b, sizeBefore), URL: c.link("/metrics/adoption_rate", c.week, "team", c.scope.Team)})
 		}
 	}
 	if v, ok := c.survey.Value.(float64); ok {
@@ -236,8 +246,8 @@ const (
 // changes that have waited for more than two weeks.
 func (c *composer) suggestion() string {
 	for _, d := range slices.Backward(c.failures.Deployments) {
-		if d.RestoredAt == nil && c.rep.AsOf.Sub(d.DeployedAt) > stuckFailure {
-			return fmt.Sprintf("Close the failure of %s, %s: it has been open for %s. If it is over, tell cairn when: its incident has no end.", d.Service, cmp.Or(d.Version, words.Short(d.ID)), age(c.rep.AsOf, d.DeployedAt))
+		if c.open(d) && c.week.To.Sub(d.DeployedAt) > stuckFailure {
+			return fmt.Sprintf("Close the failure of %s, %s: it has been open for %s. If it is over, tell cairn when: its incident has no end.", d.Service, cmp.Or(d.Version, words.Short(d.ID)), age(c.week.To, d.DeployedAt))
 		}
 	}
 	total, most, stage, n := 0.0, 0.0, "", int64(0)
@@ -257,8 +267,8 @@ func (c *composer) suggestion() string {
 	}
 	waiting := c.waiting.Changes
 	if len(waiting) > 0 && c.waiting.Next == "" {
-		if ch := waiting[len(waiting)-1]; ch.MergedAt != nil && c.rep.AsOf.Sub(*ch.MergedAt) > stuckChange {
-			return fmt.Sprintf("Deploy %s, or take back what is not wanted: %s was merged %s ago and is not live.", ch.Service, changeName(ch), age(c.rep.AsOf, *ch.MergedAt))
+		if ch := waiting[len(waiting)-1]; ch.MergedAt != nil && c.week.To.Sub(*ch.MergedAt) > stuckChange {
+			return fmt.Sprintf("Deploy %s, or take back what is not wanted: %s was merged %s ago and is not live.", ch.Service, changeName(ch), age(c.week.To, *ch.MergedAt))
 		}
 	}
 	return ""

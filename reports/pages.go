@@ -332,4 +332,3 @@ func (r *Reports) preview(w http.ResponseWriter, q *http.Request) error {
 	}
 	return r.show(w, q, rep.Subject(), "preview", p, true)
 }
-

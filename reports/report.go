@@ -62,6 +62,7 @@ type Number struct {
 
 // Moved is what moved most against what is usual, and what is behind it.
 type Moved struct {
+	metric    string
 	Text, URL string
 	Why       []Line
 }
@@ -246,7 +247,13 @@ func (c *composer) compose() {
 		return append(list, text)
 	}
 	rep.Lede = add(rep.Lede, words.Shipped(rep.Name, "this week", c.count))
-	rep.Lede = add(rep.Lede, words.LeadTime(c.of("lead_time").week))
+	rep.Moved = c.moved()
+	if rep.Moved != nil {
+		rep.Lede = add(rep.Lede, rep.Moved.Text)
+	}
+	if rep.Moved == nil || rep.Moved.metric != "lead_time" { // steady against one week, and moved against eight: said once
+		rep.Lede = add(rep.Lede, words.LeadTime(c.of("lead_time").week))
+	}
 	rep.Lede = add(rep.Lede, words.Failing(c.of("change_failure_rate").week, c.of("failed_deployment_recovery").week))
 	rep.Empty = true
 	own := numbers{}
@@ -268,7 +275,6 @@ func (c *composer) compose() {
 		rep.Empty = false
 	}
 	rep.told[rep.Week.String()] = own
-	rep.Moved = c.moved()
 	rep.Incidents = c.incidentLines()
 	rep.Waiting = c.waitingLines()
 	rep.News = c.news()
@@ -355,8 +361,7 @@ func (c *composer) number(a answers) Number {
 	if !words.Rare(def) {
 		n.Usual = c.usual(a)
 	} else {
-		n.Change.Text = strings.ReplaceAll(n.Change.Text, "before", "the year before")
-		n.Change.Text = strings.ReplaceAll(n.Change.Text, "with the year before", "with in the year before")
+		n.Change.Text = strings.NewReplacer("as before", "as in the year before", "with before", "with in the year before", "before", "the year before").Replace(n.Change.Text)
 	}
 	return n
 }
