@@ -144,6 +144,7 @@ func (s *sheet) report(rep Report) {
 	}
 	if !rep.Empty {
 		s.heading("The numbers")
+		s.out.WriteString(rep.Usual() + "\n\n")
 		for _, n := range rep.Numbers {
 			s.number(n)
 		}
@@ -242,3 +243,8 @@ func (r Report) Sections() []Section {
 
 // Nothing is what the mail says when it is empty.
 func (Report) Nothing() string { return nothing }
+
+// Usual says what numbers are compared with.
+func (Report) Usual() string {
+	return fmt.Sprintf("“Before” is the week before, “usual” the %d weeks before this one.", usual)
+}

@@ -29,12 +29,12 @@ type Connection interface {
 	Close()
 }
 
-type smtp struct{ cfg Config }
+type bySMTP struct{ cfg Config }
 
-func smtpTransport(cfg Config) Transport { return smtp{cfg} }
+func smtpTransport(cfg Config) Transport { return bySMTP{cfg} }
 
 // Connect implements Transport.
-func (s smtp) Connect(ctx context.Context) (Connection, error) {
+func (s bySMTP) Connect(ctx context.Context) (Connection, error) {
 	c := s.cfg.SMTP
 	options := []mail.Option{mail.WithPort(c.Port), mail.WithTimeout(c.Timeout)}
 	switch c.TLS {
