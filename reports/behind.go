@@ -176,7 +176,7 @@ func (c *composer) waitingLines() []Line {
 	for _, d := range slices.Backward(c.failures.Deployments) {
 		if c.open(d) && n < few {
 			n++
-			lines = append(lines, Line{Name: cmp.Or(d.Version, words.Short(d.ID)), Text: fmt.Sprintf("of %s failed and has been open for %s", d.Service, age(asOf, d.DeployedAt)), URL: c.deployment(d.Service, d.ID)})
+			lines = append(lines, Line{Name: cmp.Or(d.Version, words.Short(d.ID)), Text: fmt.Sprintf("of %s failed and has been open for %s", d.Service, age(c.rep.AsOf, d.DeployedAt)), URL: c.deployment(d.Service, d.ID)})
 		}
 	}
 	if text := words.Waiting(c.waitingN); text != "" {
@@ -203,10 +203,8 @@ func (c *composer) waitingLines() []Line {
 // golden is how many of n services a share is.
 func golden(share float64, n int64) int64 { return int64(math.Round(share * float64(n))) }
 
-// open says whether a failure was open when the week ended.
-func (c *composer) open(d metrics.DeploymentRecord) bool {
-	return d.RestoredAt == nil || !d.RestoredAt.Before(c.week.To)
-}
+// open says whether a failure is open now, as the engine counts them.
+func (c *composer) open(d metrics.DeploymentRecord) bool { return d.RestoredAt == nil }
 
 func age(now, then time.Time) string { return words.Duration(max(0, now.Sub(then).Hours())) }
 
@@ -246,8 +244,8 @@ const (
 // changes that have waited for more than two weeks.
 func (c *composer) suggestion() string {
 	for _, d := range slices.Backward(c.failures.Deployments) {
-		if c.open(d) && c.week.To.Sub(d.DeployedAt) > stuckFailure {
-			return fmt.Sprintf("Close the failure of %s, %s: it has been open for %s. If it is over, tell cairn when: its incident has no end.", d.Service, cmp.Or(d.Version, words.Short(d.ID)), age(c.week.To, d.DeployedAt))
+		if c.open(d) && c.rep.AsOf.Sub(d.DeployedAt) > stuckFailure {
+			return fmt.Sprintf("Close the failure of %s, %s: it has been open for %s. If it is over, tell cairn when: its incident has no end.", d.Service, cmp.Or(d.Version, words.Short(d.ID)), age(c.rep.AsOf, d.DeployedAt))
 		}
 	}
 	total, most, stage, n := 0.0, 0.0, "", int64(0)

@@ -103,9 +103,10 @@ func (s *sheet) escape(text string) string {
 	if !s.markdown {
 		return text
 	}
+	text = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 	var out strings.Builder
 	for _, c := range text {
-		if strings.ContainsRune("\\`*_{}[]<>#|!~@&", c) {
+		if strings.ContainsRune("\\`*_{}[]#|!~@", c) {
 			out.WriteByte('\\')
 		}
 		out.WriteRune(c)

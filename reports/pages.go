@@ -125,8 +125,7 @@ func masked(to string) string {
 	if at < 1 {
 		return "…"
 	}
-	first, _, _ := strings.Cut(to[:at], "")
-	return string([]rune(first)[:1]) + "…" + to[at:]
+	return string([]rune(to[:at])[:1]) + "…" + to[at:]
 }
 
 // notice is a page with something to say and perhaps a button.

@@ -125,7 +125,7 @@ func shop() []fact {
 	for day := range 6 {
 		add(time.Date(2026, 5, 11+day, 12, 0, 0, 0, time.UTC), 50*time.Hour)
 	}
-	return append(list, fact{"type": "incident", "id": "INC-1", "service": "shop", "title": "Baskets <i>are</i> lost", "started_at": "2026-05-13T13:00:00Z", "caused_by": fact{"service": "shop", "deployment": "d22"}})
+	return append(list, fact{"type": "incident", "id": "INC-1", "service": "shop", "title": "Baskets <i>are</i> lost", "started_at": "2026-05-13T13:00:00Z", "caused_by_deployment": "d22"})
 }
 
 func (o *office) send(t testing.TB) []taken {
@@ -177,7 +177,7 @@ func TestTheMailOfAWeek(t *testing.T) {
 		t.Errorf("List-Unsubscribe: %q", unsubscribe)
 	}
 	for form, text := range map[string]string{"HTML": m.HTML, "text": m.Text} {
-		for _, want := range []string{"6 a week", "50 h", "shipped 6 times this week, 4 more than before", "Lead time for changes went up: 50 h, where the 8 weeks before had 5 h.", "1 of 6 deployments failed", "No data: no survey in the last 12 months", "No data: no service"} {
+		for _, want := range []string{"6 a week", "2.08 d", "shipped 6 times this week, 4 more than before", "Lead time for changes went up: 2.08 d, where the 8 weeks before had 5 h.", "1 of 6 deployments failed", "No data: no survey in the last 12 months"} {
 			if flat := strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, " ")), " "); !strings.Contains(flat, want) {
 				t.Errorf("%s: no %q in\n%s", form, want, flat)
 			}
