@@ -149,6 +149,8 @@ type question struct {
 	each     string         // of which stage or capability they are, where all of them are asked at once
 	keeps    bool           // what is found for every question may be kept for the next
 	found    map[string]any // see once
+	windows  []Window       // that are asked for side by side; Window is then one of them, or before they are told apart the one around all
+	ordinal  int            // which of them, from 1
 }
 
 // use returns the values for a query, to be completed. from and to are the window that was asked for and before the
@@ -445,7 +447,7 @@ func (e *Engine) params(q *question) store.Params {
 	return store.Params{
 		"environment": q.Environment, "target": q.Target, "any_service": q.services == nil, "services": services,
 		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
-		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stages": []string{q.Stage}, "apart": false,
+		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "window_starts": []time.Time{}, "window_ends": []time.Time{}, "group_by": "", "statistic": q.Statistic, "stages": []string{q.Stage}, "apart": false,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
 		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
 	}
@@ -508,6 +510,9 @@ var (
 
 // whole is the bucket that stands for the question's window.
 func (q *question) whole() time.Time {
+	if q.ordinal > 0 {
+		return firstOfWindows.AddDate(0, 0, q.ordinal-1)
+	}
 	if q.before {
 		return windowBefore
 	}
