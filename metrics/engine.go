@@ -80,6 +80,16 @@ type Engine struct {
 	list    []Definition
 	kept    kept
 	fresh   freshness
+
+	// Computed, where it is set, is told how long an answer took that was not kept. It must not block.
+	Computed func(metric string, took time.Duration)
+}
+
+// computed tells how long an answer took from begin on.
+func (e *Engine) computed(metric string, begin time.Time) {
+	if e.Computed != nil {
+		e.Computed(metric, e.now().Sub(begin))
+	}
 }
 
 // New returns an engine over a store. now is the clock.
@@ -212,6 +222,7 @@ func (e *Engine) apart(ctx context.Context, r Request, list []string, values sto
 		return nil, err
 	}
 	return answered(ctx, e, apartKey{e.key(r)}, func(ctx context.Context, stale bool) (results, error) {
+		defer e.computed(r.Metric, e.now())
 		q, err := e.pose(ctx, def, r)
 		if err != nil {
 			return nil, err
@@ -235,6 +246,7 @@ func (e *Engine) apart(ctx context.Context, r Request, list []string, values sto
 
 // compute answers a request from the store.
 func (e *Engine) compute(ctx context.Context, def Definition, r Request, stale bool) (Result, error) {
+	defer e.computed(r.Metric, e.now())
 	q, err := e.pose(ctx, def, r)
 	if err != nil {
 		return Result{}, err

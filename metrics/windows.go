@@ -93,6 +93,7 @@ func (e *Engine) sideBySide(ctx context.Context, r Request, windows []Window, on
 }
 
 func (e *Engine) computeWindows(ctx context.Context, def Definition, r Request, windows []Window, only, each []string, stale bool) (manyResults, error) {
+	defer e.computed(r.Metric, e.now())
 	q, err := e.pose(ctx, def, r)
 	if err != nil {
 		return nil, err

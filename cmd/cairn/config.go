@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"cairn/api/prometheus"
 	"cairn/collectors"
 	"cairn/dashboards"
 	"cairn/ingest"
@@ -34,6 +35,8 @@ type Config struct {
 	Metrics  metrics.Config            `yaml:"metrics"`
 	Pages    dashboards.Config         `yaml:"pages"`
 	Reports  reports.Config            `yaml:"reports"`
+
+	Prometheus prometheus.Config `yaml:"prometheus"`
 }
 
 // StoreConfig says where the data is.
@@ -57,6 +60,8 @@ func DefaultConfig() Config {
 		Metrics:  metrics.DefaultConfig(),
 		Pages:    dashboards.DefaultConfig(),
 		Reports:  reports.DefaultConfig(),
+
+		Prometheus: prometheus.DefaultConfig(),
 	}
 }
 
@@ -105,6 +110,9 @@ func (g *Globals) load() (Config, error) {
 	}
 	if err := cfg.Reports.Validate(); err != nil {
 		return cfg, fault.Wrap(fault.Invalid, err, "%s: reports", path)
+	}
+	if err := cfg.Prometheus.Validate(); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s: prometheus", path)
 	}
 	return cfg, nil
 }

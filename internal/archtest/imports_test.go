@@ -50,6 +50,7 @@ var onlyIn = map[string][]string{
 	"github.com/pressly/goose":         {"internal/store"},
 	"github.com/labstack/echo":         {"api", "dashboards"},
 	"github.com/golang-jwt/jwt":        {"collectors/github"},
+	"github.com/prometheus":            {"api/prometheus"},
 	"github.com/google/go-github":      {"collectors/github"},
 	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
 	"github.com/go-echarts/go-echarts": {"dashboards"},
