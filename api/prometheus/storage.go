@@ -314,6 +314,17 @@ func (s *source) ask(ctx context.Context, c *collection, g wantedGauge, environm
 			all = append(all, answers[i:i+1])
 		}
 	}
+	if fault.KindOf(err) == fault.NotFound && g.people { // a survey without such a question: no data, of its windows
+		if len(instants) == 1 {
+			return nil
+		}
+		for i := range instants {
+			if err := s.ask(ctx, c, g, environment, length, instants[i:i+1], by, only); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
