@@ -28,7 +28,6 @@ func gauges() []gauge {
 	return []gauge{
 		{name: "cairn_deployments", metric: "deployment_count", environment: true, help: "Deployments of new versions in the window, counted exactly"},
 		{name: "cairn_deployments_per_week", metric: "deployments_per_week", environment: true, help: "Deployments of new versions in the window, per elapsed week"},
-		{name: "cairn_deploy_days_per_week", metric: "deploy_days_per_week", environment: true, help: "Median number of days with a deployment over the whole ISO weeks of the window"},
 		{name: "cairn_deployment_gap_seconds", metric: "deployment_gap", scale: hours, environment: true, help: "Median time from a deployment of a service to its next"},
 		{name: "cairn_redeployments", metric: "redeploy_count", environment: true, help: "Redeploys of what was live already in the window"},
 		{name: "cairn_rollbacks", metric: "rollback_count", environment: true, help: "Rollbacks in the window"},
