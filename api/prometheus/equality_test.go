@@ -3,9 +3,11 @@ package prometheus_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +97,9 @@ func (s *served) api(t testing.TB, metric string, q url.Values, unit float64) st
 	t.Helper()
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/metrics/"+metric+"?"+q.Encode(), nil))
+	if w.Code == http.StatusNotFound && strings.Contains(w.Body.String(), "has no question") { // so it has no number
+		return ""
+	}
 	var r metrics.Result
 	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || w.Code != 200 {
 		t.Fatalf("%s %v: %d, %v, %s", metric, q, w.Code, err, w.Body)

@@ -14,7 +14,7 @@ import (
 // What cannot be answered is refused as Prometheus refuses it, and a limit is told by its name.
 func TestRefusals(t *testing.T) {
 	cfg := prometheus.DefaultConfig()
-	cfg.MaxSeries, cfg.MaxInstants, cfg.MaxSamples = 100, 60, 60
+	cfg.MaxSeries, cfg.MaxInstants, cfg.MaxSamples = 100, 60, 10
 	s := small(t, cfg, metricstest.SmallNow)
 	now := metricstest.SmallNow()
 	year := url.Values{"start": {now.AddDate(-1, 0, 0).Format(time.RFC3339)}, "end": {now.Format(time.RFC3339)}}

@@ -21,14 +21,14 @@ func BenchmarkPromQLRange(b *testing.B) {
 	o := metricstest.Large()
 	o.To = time.Now().UTC().Truncate(24 * time.Hour)
 	o.From = o.To.AddDate(-2, 0, 0)
-	p, err := wire(DefaultConfig(), st, log)
+	p, err := wire(DefaultConfig(), st, nil, log)
 	if err != nil {
 		b.Fatal(err)
 	}
 	if err := o.Settled(b.Context(), st, p.engine.CatchUp); err != nil {
 		b.Fatal(err)
 	}
-	if p, err = wire(DefaultConfig(), st, log); err != nil { // attribution reads its bookmark once
+	if p, err = wire(DefaultConfig(), st, nil, log); err != nil { // attribution reads its bookmark once
 		b.Fatal(err)
 	}
 	arrived := p.engine.Feed()
