@@ -1,5 +1,25 @@
 -- The sum of the migrations, as the engine tells it. Written by: go test ./migrations -update
 
+CREATE TABLE artifacts
+(
+    `id` String,
+    `digest` String,
+    `version_name` String,
+    `repository` LowCardinality(String),
+    `sha` String,
+    `built_at` Nullable(DateTime64(3, 'UTC')),
+    `pipeline_run` String,
+    `url` String,
+    `source` LowCardinality(String),
+    `updated_at` DateTime64(3, 'UTC'),
+    `version` UInt64,
+    `ingested_at` DateTime64(6, 'UTC') DEFAULT now64(6),
+    INDEX ingested ingested_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE attributed_changes
 (
     `environment` LowCardinality(String),
@@ -123,6 +143,8 @@ CREATE TABLE attributed_runs
     `commits` UInt32,
     `changes` UInt32,
     `flags` Array(LowCardinality(String)),
+    `found_by` LowCardinality(String),
+    `source` LowCardinality(String),
     `url` String,
     `revision` UInt64,
     `is_deleted` UInt8
@@ -301,9 +323,11 @@ CREATE TABLE deployments
         repository String,
         sha String,
         previous_sha String,
-        role LowCardinality(String))),
+        role LowCardinality(String),
+        rule LowCardinality(String))),
     `version_name` String,
     `artifact` String,
+    `images` Array(String),
     `rollback` Bool,
     `hotfix` Bool,
     `unplanned` Bool,
