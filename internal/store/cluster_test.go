@@ -179,7 +179,8 @@ func applyClusterForm(args []string) error {
 		wantNothing(ctx, admin, `
 			SELECT concat(name, ' has the engine ', engine) FROM system.tables
 			WHERE database = 'cluster' AND engine != multiIf(name = 'goose_db_version', 'ReplicatedMergeTree',
-				name = 'deliveries_local', 'ReplicatedSummingMergeTree', endsWith(name, '_local'), 'ReplicatedReplacingMergeTree', 'Distributed')`),
+				name = 'deliveries_local', 'ReplicatedSummingMergeTree', name = 'report_mails_local', 'ReplicatedMergeTree',
+				endsWith(name, '_local'), 'ReplicatedReplacingMergeTree', 'Distributed')`),
 		wantNothing(ctx, admin, `
 			SELECT concat(count()::String, ' tables') FROM system.tables WHERE database = 'cluster'
 			HAVING count() != (SELECT 2 * count() - 1 FROM system.tables WHERE database = 'plain')`),
