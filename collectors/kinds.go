@@ -9,7 +9,9 @@ import (
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/incidentio"
 	"cairn/collectors/pagerduty"
+	"cairn/internal/feed"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -61,6 +63,7 @@ func Kinds() map[string]Kind {
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 	}
 }
@@ -119,6 +122,38 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 		}
 	}
 	return l, nil
+}
+
+func linkIncidentIO(cfg incidentio.Config, d Deps) (*Link, error) {
+	credential, err := incidentio.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("incidentio", cfg.Name, credential, d)
+	c, err := incidentio.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
+}
+
+// incidents adds a connection that has one list of incidents, with as much of it as its settings allow.
+func (l *Link) incidents(c interface {
+	Receiver
+	turner[*feed.Turn]
+	Check(ctx context.Context) (source.Access, error)
+}, cfg interface {
+	Reads() bool
+	Hears() bool
+}) *Link {
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*feed.Turn]{c}
+	}
+	if cfg.Hears() {
+		l.Receiver = c
+	}
+	return l
 }
 
 func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
