@@ -10,6 +10,7 @@ import (
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/incidentio"
+	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
 	"cairn/internal/feed"
 	"cairn/internal/rules"
@@ -64,6 +65,7 @@ func Kinds() map[string]Kind {
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
+		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 	}
 }
@@ -131,6 +133,19 @@ func linkIncidentIO(cfg incidentio.Config, d Deps) (*Link, error) {
 	}
 	l := newLink("incidentio", cfg.Name, credential, d)
 	c, err := incidentio.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
+}
+
+func linkOpsgenie(cfg opsgenie.Config, d Deps) (*Link, error) {
+	credential, err := opsgenie.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("opsgenie", cfg.Name, credential, d)
+	c, err := opsgenie.New(cfg, l.client())
 	if err != nil {
 		return nil, err
 	}

@@ -79,8 +79,12 @@ type news struct {
 	Since  time.Time `json:"since"`
 	Cursor string    `json:"cursor,omitempty"`
 	Listed bool      `json:"listed,omitempty"` // all pages were read
-	Top    time.Time `json:"top,omitzero"`     // the latest change on the first page, before which nothing can have been missed
-	Seen   []string  `json:"seen,omitempty"`
+	// Top is the latest change on the first page, up to which nothing can have been missed; All is that on any page. A look
+	// that one turn makes is shorter than the overlap, so for it All serves as well.
+	Top     time.Time `json:"top,omitzero"`
+	All     time.Time `json:"all,omitzero"`
+	Resumed bool      `json:"resumed,omitempty"`
+	Seen    []string  `json:"seen,omitempty"`
 }
 
 const positionVersion = 1
@@ -194,6 +198,8 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *position) error {
 func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err error) {
 	if p.News == nil {
 		p.News = &news{Since: p.Fresh.Add(-overlap)}
+	} else {
+		p.News.Resumed = true
 	}
 	n := p.News
 	for !n.Listed {
@@ -209,7 +215,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 		}
 		for _, thing := range page {
 			key := l.Key(thing)
-			if n.Cursor == "" {
+			if n.All = latest(n.All, key.Updated); n.Cursor == "" {
 				n.Top = latest(n.Top, key.Updated)
 			}
 			if at, there := slices.BinarySearch(n.Seen, key.ID); !there && slices.Contains(p.Open, key.ID) {
@@ -248,6 +254,9 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 		}
 		n.Seen = slices.Insert(n.Seen, at, id)
 		t.move(p)
+	}
+	if !n.Resumed {
+		n.Top = n.All
 	}
 	p.Fresh, p.Looked, p.News = latest(p.Fresh, n.Top), t.AsOf, nil
 	t.move(p)

@@ -32,9 +32,10 @@ type thing struct {
 	changes          int
 }
 
-// world is the system: each request takes a second, and something may happen at any of them.
+// world is the system: something may happen at any request.
 type world struct {
 	now     time.Time
+	takes   time.Duration // a request
 	things  []*thing
 	happens func(w *world)
 	asked   int
@@ -55,7 +56,7 @@ func (w *world) change(i int, end bool) {
 func (w *world) request(t *feed.Turn) {
 	t.Asked()
 	w.asked++
-	w.now = w.now.Add(time.Second)
+	w.now = w.now.Add(w.takes)
 	if w.happens != nil {
 		w.happens(w)
 	}
@@ -110,7 +111,9 @@ func (w *world) list(since time.Time) feed.List[thing] {
 			}
 			return thing{}, fault.New(fault.NotFound, "there is no %s", id)
 		},
-		Key: func(t thing) feed.Key { return feed.Key{ID: t.id, Created: t.created, Updated: t.updated, Open: t.open} },
+		Key: func(t thing) feed.Key {
+			return feed.Key{ID: t.id, Created: t.created, Updated: t.updated, Open: t.open}
+		},
 		Tell: func(_ context.Context, t *feed.Turn, x thing) error {
 			f := &event.Incident{ID: x.id, Title: strconv.Itoa(x.changes), StartedAt: x.created}
 			f.Source, f.UpdatedAt = "w", x.updated
@@ -144,9 +147,9 @@ func (w *world) wants(t interface{ Errorf(string, ...any) }, r *feedtest.Reader,
 // in the end all of it is known as it is.
 func TestInTheEndEverythingIsKnownAsItIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{now: epoch}
+		w := &world{now: epoch, takes: time.Duration(rapid.SampledFrom([]int{1, 40}).Draw(rt, "takes")) * time.Second}
 		skew := time.Duration(rapid.IntRange(-5, 5).Draw(rt, "skew")) * time.Hour
-		for range rapid.IntRange(0, 30).Draw(rt, "things") {
+		for range rapid.IntRange(0, 60).Draw(rt, "things") {
 			w.add(epoch.Add(-time.Duration(rapid.IntRange(1, 200*24).Draw(rt, "age"))*time.Hour), rapid.Bool().Draw(rt, "open"))
 		}
 		var since time.Time

@@ -59,6 +59,8 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 // Turn reads the stream for a while.
 type Turn struct {
 	AsOf time.Time
+	// Known is what the turn has learnt of things beside those of the list, such as names by ids.
+	Known map[string]string
 
 	stream   string
 	position string
@@ -100,6 +102,14 @@ func (t *Turn) Tell(e event.Event) error {
 		return errStopped
 	}
 	return nil
+}
+
+// Learn adds to what is known.
+func (t *Turn) Learn(id, is string) {
+	if t.Known == nil {
+		t.Known = map[string]string{}
+	}
+	t.Known[id] = is
 }
 
 // Asked counts a request.
