@@ -177,8 +177,16 @@ func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
 }
 
 func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
-	r, err := pagerduty.New(cfg, d.Rules)
-	return hearing("pagerduty", cfg.Name, r, err)
+	credential, err := pagerduty.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("pagerduty", cfg.Name, credential, d)
+	c, err := pagerduty.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
 }
 
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
