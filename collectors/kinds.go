@@ -12,6 +12,7 @@ import (
 	"cairn/collectors/incidentio"
 	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/tickets"
 	"cairn/internal/feed"
 	"cairn/internal/rules"
 	"cairn/internal/source"
@@ -67,6 +68,7 @@ func Kinds() map[string]Kind {
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
 		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"tickets":      kind("incidents among the tickets of Jira, ServiceNow or another system that sends JSON", tickets.DefaultConfig, linkTickets),
 	}
 }
 
@@ -187,6 +189,11 @@ func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
 		return nil, err
 	}
 	return l.incidents(c, cfg), nil
+}
+
+func linkTickets(cfg tickets.Config, d Deps) (*Link, error) {
+	r, err := tickets.New(cfg, d.Rules)
+	return hearing("tickets", cfg.Name, r, err)
 }
 
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {

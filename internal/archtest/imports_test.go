@@ -53,6 +53,7 @@ var onlyIn = map[string][]string{
 	"github.com/golang-jwt/jwt":        {"collectors/github"},
 	"github.com/google/go-github":      {"collectors/github"},
 	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
+	"github.com/tidwall/gjson":         {"collectors/tickets"},
 	"github.com/go-echarts/go-echarts": {"dashboards"},
 	"github.com/alecthomas/kong":       {"cmd"},
 }
