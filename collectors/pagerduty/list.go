@@ -17,7 +17,7 @@ import (
 
 // Bounds of what PagerDuty gives.
 const (
-	// most of the incidents of a page cost a request for what happened to them, so a page of the history is a short one
+	// Each incident costs a request for what happened to it, so a page of the history is a short one.
 	historyPage = 25
 	newsPage    = 100
 	deepest     = 10_000 // behind the first
@@ -132,8 +132,8 @@ func changed(i incident) (time.Time, error) {
 	return hook.Instant("updated_at", cmp.Or(i.UpdatedAt, i.StatusChangedAt, i.CreatedAt))
 }
 
-// tell tells an incident, for which it may have to ask what happened to it: the incident says who has acknowledged it only
-// as long as that holds.
+// tell tells an incident, for which it asks what happened to it: the incident itself says who has acknowledged it only as
+// long as that holds.
 func (c *Incidents) tell(ctx context.Context, t *feed.Turn, i incident) error {
 	if i.ID == "" {
 		return fault.New(fault.Invalid, "%s: an incident has no id", c.cfg.Name)
@@ -145,11 +145,9 @@ func (c *Incidents) tell(ctx context.Context, t *feed.Turn, i incident) error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s: the incident %s", c.cfg.Name, i.ID)
 	}
-	var known history
-	if i.Status != "triggered" || cmp.Or(i.UpdatedAt, i.StatusChangedAt) != i.CreatedAt {
-		if known, err = c.history(ctx, t, i.ID); err != nil {
-			return err
-		}
+	known, err := c.history(ctx, t, i.ID)
+	if err != nil {
+		return err
 	}
 	if i.Status == "resolved" {
 		// The incident's own word comes before what is logged of it.
