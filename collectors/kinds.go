@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cairn/collectors/alertmanager"
+	"cairn/collectors/backstage"
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
@@ -58,6 +59,7 @@ type Kind struct {
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
+		"backstage":    kind("services, teams, owners, runs of templates and checks of Backstage", backstage.DefaultConfig, linkBackstage),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
@@ -118,6 +120,20 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 			return nil, err
 		}
 	}
+	return l, nil
+}
+
+func linkBackstage(cfg backstage.Config, d Deps) (*Link, error) {
+	credential, err := backstage.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("backstage", cfg.Name, credential, d)
+	c, err := backstage.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check, l.Connection = c.Check, connected[*backstage.Turn]{c}
 	return l, nil
 }
 
