@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -434,14 +435,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 
 func TestTheTokenGoesNowhereElse(t *testing.T) {
 	p := newPortal(t)
-	elsewhere := newPortal(t)
 	leaked := "-"
-	elsewhere.before = func(_ http.ResponseWriter, r *http.Request) bool {
-		leaked = r.Header.Get("Authorization")
-		return true
-	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { leaked = r.Header.Get("Authorization") }))
+	defer elsewhere.Close()
 	p.before = func(w http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(w, r, elsewhere.server.URL+r.URL.Path, http.StatusFound)
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusFound)
 		return true
 	}
 	_, _, _, _ = turn(t, p.connect(), source.Catalogue, "", now)
@@ -501,4 +499,30 @@ func TestAHostileCatalogueTellsOnlyFacts(t *testing.T) {
 	if again, _ := read(t, p.connect(), source.Catalogue, position, now); len(again) > 0 {
 		t.Errorf("told again: %v", again)
 	}
+}
+
+func FuzzCatalogue(f *testing.F) {
+	f.Add([]byte(`{"items":[{"kind":"Component","metadata":{"name":"a","annotations":{"github.com/project-slug":"a/b","argocd/app-name":"x"}},"spec":{"owner":"b"},"relations":[{"type":"ownedBy","targetRef":"group:default/b"}]}],"totalItems":1,"pageInfo":{}}`), []byte(`{"tasks":[{"id":"t","status":"completed","createdAt":"2026-01-01T00:00:00Z","spec":{}}],"totalTasks":1}`))
+	f.Add([]byte(`{"items":[null,1,{"kind":"Component","metadata":{"name":"`+"\xff"+`"}}],"pageInfo":{"nextCursor":"x"}}`), []byte(`{"tasks":[{}],"totalTasks":-5}`))
+	f.Fuzz(func(t *testing.T, catalogue, tasks []byte) {
+		p := newPortal(t)
+		p.before = func(w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/by-query"):
+				_, _ = w.Write(catalogue)
+			case strings.HasSuffix(r.URL.Path, "/tasks"):
+				_, _ = w.Write(tasks)
+			default:
+				fmt.Fprint(w, "[]")
+			}
+			return true
+		}
+		c := p.connect()
+		for _, stream := range []string{source.Catalogue, source.Requests} {
+			position := ""
+			for range 5 {
+				_, position, _, _ = turn(t, c, stream, position, now)
+			}
+		}
+	})
 }
