@@ -11,6 +11,7 @@ import (
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/port"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -64,6 +65,7 @@ func Kinds() map[string]Kind {
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"port":         kind("services, teams, owners and runs of self-service actions of Port", port.DefaultConfig, linkPort),
 	}
 }
 
@@ -134,6 +136,28 @@ func linkBackstage(cfg backstage.Config, d Deps) (*Link, error) {
 		return nil, err
 	}
 	l.Check, l.Connection = c.Check, connected[*backstage.Turn]{c}
+	return l, nil
+}
+
+func linkPort(cfg port.Config, d Deps) (*Link, error) {
+	credential, err := port.NewCredential(cfg, network(d), d.Transport.Now)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("port", cfg.Name, credential, d)
+	c, err := port.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*port.Turn]{c}
+	}
+	if cfg.Hears() {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
 	return l, nil
 }
 
