@@ -50,10 +50,24 @@ type happening struct {
 	} `json:"diff"`
 }
 
+// readHappening reads a body, which an automation makes of the event: its parts, or the event as a whole under that name.
+func readHappening(body []byte) (happening, error) {
+	var what struct {
+		happening
+		Event *happening `json:"event"`
+	}
+	if err := hook.Decode(body, &what); err != nil {
+		return happening{}, err
+	}
+	if what.Event != nil && what.ResourceType == "" {
+		return *what.Event, nil
+	}
+	return what.happening, nil
+}
+
 // Describe makes the delivery of a verified request. Port sends no id: it goes by its body.
 func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
-	var what happening
-	_ = json.Unmarshal(body, &what) // Hear says what is wrong with it
+	what, _ := readHappening(body) // Hear says what is wrong with it
 	name := what.ResourceType
 	if name != "" && what.Action != "" {
 		name += "." + what.Action
@@ -71,8 +85,8 @@ const (
 
 // Hear tells what a delivery means. An error, a fault.Invalid, says that it cannot be understood.
 func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
-	var what happening
-	if err := hook.Decode(d.Body, &what); err != nil {
+	what, err := readHappening(d.Body)
+	if err != nil {
 		return source.Heard{}, err
 	}
 	switch what.ResourceType {
@@ -81,7 +95,7 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	case "run", "actionRun":
 		return r.run(what)
 	case "":
-		return source.Heard{}, fault.New(fault.Invalid, "the payload has no resourceType: the body of the automation has to be the event itself, {{ .event }}")
+		return source.Heard{}, fault.New(fault.Invalid, "the payload has no resourceType: the body of the automation has to have the event's action, resourceType, trigger, context and diff")
 	}
 	return source.Heard{Ignored: ignoredOther}, nil
 }

@@ -149,6 +149,7 @@ type requestsPosition struct {
 	// Shown are the runs that Port shows and that were told, with when they had changed, in milliseconds; Top is the latest of it.
 	Shown   map[string]int64   `json:"shown,omitempty"`
 	Top     time.Time          `json:"top,omitzero"`
+	Audited time.Time          `json:"audited,omitzero"` // up to when the audit log was asked
 	Done    int64              `json:"done"`
 	Pending []string           `json:"pending,omitempty"` // ids that the audit log names, to be asked for
 	Created map[string]created `json:"created,omitempty"` // by blueprint/identifier, what actions made
@@ -223,10 +224,18 @@ func readRequests(ctx context.Context, t *Turn) error {
 // beyond takes note of runs that changed since the last look and that Port does not show any more, since there are more
 // than it shows: the audit log names them.
 func (t *Turn) beyond(ctx context.Context, p *requestsPosition, list runList) error {
-	log, err := t.audit(ctx, url.Values{"resources": {"run"}, "from": {p.Top.Format(time.RFC3339)}, "to": {t.asOf.Format(time.RFC3339)}})
+	from := p.Top
+	if p.Audited.After(from) {
+		from = p.Audited
+	}
+	if !from.Before(t.asOf) {
+		return nil
+	}
+	log, err := t.audit(ctx, url.Values{"resources": {"run"}, "from": {from.Format(time.RFC3339)}, "to": {t.asOf.Format(time.RFC3339)}})
 	if err != nil {
 		return err
 	}
+	p.Audited = t.asOf
 	shown := map[string]bool{}
 	for _, text := range list.Runs {
 		if r, ok := readRun(text); ok {
@@ -234,6 +243,9 @@ func (t *Turn) beyond(ctx context.Context, p *requestsPosition, list runList) er
 		}
 	}
 	for _, e := range log {
+		if when := instant(e.Trigger.At); !when.IsZero() && when.Before(from) {
+			continue
+		}
 		id := cmp.Or(e.Context.RunID, e.AdditionalData.RunID)
 		if e.Diff.After != nil {
 			id = cmp.Or(id, e.Diff.After.ID)
