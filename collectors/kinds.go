@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"cairn/collectors/alertmanager"
+	"cairn/collectors/backstage"
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/incidentio"
 	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/port"
 	"cairn/collectors/tickets"
 	"cairn/internal/feed"
 	"cairn/internal/rules"
@@ -62,12 +64,14 @@ type Kind struct {
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
+		"backstage":    kind("services, teams, owners, runs of templates and checks of Backstage", backstage.DefaultConfig, linkBackstage),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
 		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"port":         kind("services, teams, owners and runs of self-service actions of Port", port.DefaultConfig, linkPort),
 		"tickets":      kind("incidents among the tickets of Jira, ServiceNow or another system that sends JSON", tickets.DefaultConfig, linkTickets),
 	}
 }
@@ -199,6 +203,42 @@ func linkTickets(cfg tickets.Config, d Deps) (*Link, error) {
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
 	r, err := alertmanager.New(cfg, d.Rules)
 	return hearing("alertmanager", cfg.Name, r, err)
+}
+
+func linkBackstage(cfg backstage.Config, d Deps) (*Link, error) {
+	credential, err := backstage.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("backstage", cfg.Name, credential, d)
+	c, err := backstage.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check, l.Connection = c.Check, connected[*backstage.Turn]{c}
+	return l, nil
+}
+
+func linkPort(cfg port.Config, d Deps) (*Link, error) {
+	credential, err := port.NewCredential(cfg, network(d), d.Transport.Now)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("port", cfg.Name, credential, d)
+	c, err := port.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*port.Turn]{c}
+	}
+	if cfg.Hears() {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.

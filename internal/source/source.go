@@ -56,6 +56,9 @@ const (
 	Releases     = "releases"
 	Incidents    = "incidents" // issues that are incidents
 	Ownership    = "ownership" // files that say who owns what is in the repository
+	Catalogue    = "catalogue" // services, teams and who owns what, as a catalogue tells them
+	Requests     = "requests"  // what was asked of the platform
+	Checks       = "checks"    // how services fare in the checks of a scorecard
 )
 
 // Outcomes of the latest turn of a stream.
