@@ -54,7 +54,7 @@ type Kind struct {
 }
 
 // Kinds are all systems, by the key under which they stand in the configuration: one for each folder beside this file
-// but git, which is read by a command alone and has no connection.
+// but git and survey, which are read by commands alone and have no connection.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),

@@ -54,6 +54,7 @@ var onlyIn = map[string][]string{
 	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
 	"github.com/go-echarts/go-echarts": {"dashboards"},
 	"github.com/alecthomas/kong":       {"cmd"},
+	"golang.org/x/text":                {"collectors/survey"},
 }
 
 func TestImportsFollowTheDatasWay(t *testing.T) { holds(t, ownImports) }
