@@ -10,6 +10,7 @@ import (
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/typeform"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -62,6 +63,7 @@ func Kinds() map[string]Kind {
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"typeform":     kind("answers to surveys that Typeform asks", typeform.DefaultConfig, linkTypeform),
 	}
 }
 
@@ -129,6 +131,11 @@ func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
 func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
 	r, err := pagerduty.New(cfg, d.Rules)
 	return hearing("pagerduty", cfg.Name, r, err)
+}
+
+func linkTypeform(cfg typeform.Config, d Deps) (*Link, error) {
+	r, err := typeform.New(cfg, d.Rules)
+	return hearing("typeform", cfg.Name, r, err)
 }
 
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {

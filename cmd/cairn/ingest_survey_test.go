@@ -48,7 +48,9 @@ func TestASurveyFromItsExportToItsNumbers(t *testing.T) {
 		t.Error("a dry run made a data folder")
 	}
 	march := []string{"--from", "2026-03-01", "--to", "2026-04-01"}
-	ask := func(metric string, more ...string) metrics.Result { return ask1(t, dir, append(append([]string{metric}, march...), more...)...) }
+	ask := func(metric string, more ...string) metrics.Result {
+		return ask1(t, dir, append(append([]string{metric}, march...), more...)...)
+	}
 	for range 2 {
 		must(t, dir, "ingest", "survey", "a.csv", "--mapping", "survey.yaml")
 		// 5, 4, 3, 2, 1, 5, 4, 3, 2, 1: four of ten are 4 or 5. 10 of 16 answered.

@@ -87,7 +87,7 @@ type Question struct {
 const (
 	csat        = "csat_1_5"
 	nps         = "nps_0_10"
-	multiSelect = "multi_select"
+	MultiSelect = "multi_select"
 	freeText    = "text"
 )
 
@@ -107,11 +107,17 @@ func ParseMapping(text []byte) (*Mapping, error) {
 		}
 		return nil, fault.New(fault.Invalid, "%s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "unmarshal errors:\n  ", ""), "yaml: "))
 	}
-	if err := m.Check(func(q Question) (string, string) { return "column", q.Column }); err != nil {
+	listOnly := m.Submitted == "" && m.Invited.Columns.Respondent != "" // the answers come another way
+	if err := m.Check(func(q Question) (string, string) {
+		if listOnly {
+			return "column", cmp.Or(q.Column, q.Ref)
+		}
+		return "column", q.Column
+	}); err != nil {
 		return nil, err
 	}
 	switch {
-	case m.Submitted == "":
+	case m.Submitted == "" && !listOnly:
 		return nil, fault.New(fault.Invalid, "submitted is empty: name the column that says when an answer was given, such as Timestamp")
 	case m.Dates != "" && m.Dates != dayFirst && m.Dates != monthFirst:
 		return nil, fault.New(fault.Invalid, "dates is %q: expected %s or %s", m.Dates, dayFirst, monthFirst)
@@ -137,7 +143,7 @@ func (m *Mapping) checkInvited() error {
 		switch {
 		case m.Invited.Columns.Respondent == "":
 			return fault.New(fault.Invalid, "invited.columns.respondent is empty: name the column of the list that says who was asked")
-		case m.Respondent == "":
+		case m.Respondent == "" && m.Submitted != "":
 			return fault.New(fault.Invalid, "respondent is empty: with a list of those who were asked, the answers need a column that names the same people; of an anonymous survey give invited.number")
 		case m.Group != "":
 			return fault.New(fault.Invalid, "group is given beside invited.columns: which group a person is in, the list says, in invited.columns.group")
@@ -225,12 +231,12 @@ func (q *Question) check() error {
 	switch {
 	case q.ID == "":
 		return fault.New(fault.Invalid, "id is empty: expected one that stays the same in every wave, such as csat")
-	case !slices.Contains([]string{csat, nps, multiSelect, freeText}, q.Type):
-		return fault.New(fault.Invalid, "type is %q: expected %s, %s, %s or %s", q.Type, csat, nps, multiSelect, freeText)
-	case q.Type == multiSelect && q.Separator == "" && q.Column != "":
+	case !slices.Contains([]string{csat, nps, MultiSelect, freeText}, q.Type):
+		return fault.New(fault.Invalid, "type is %q: expected %s, %s, %s or %s", q.Type, csat, nps, MultiSelect, freeText)
+	case q.Type == MultiSelect && q.Separator == "" && q.Column != "":
 		return fault.New(fault.Invalid, "separator is empty: say what stands between two options in one cell, \", \" in an export of Google Forms, \";\" in one of Microsoft Forms")
-	case q.Blank != "" && (q.Type != multiSelect || q.Blank != "skipped" && q.Blank != "none"):
-		return fault.New(fault.Invalid, "blank is %q: it is for %s, and expected are skipped or none", q.Blank, multiSelect)
+	case q.Blank != "" && (q.Type != MultiSelect || q.Blank != "skipped" && q.Blank != "none"):
+		return fault.New(fault.Invalid, "blank is %q: it is for %s, and expected are skipped or none", q.Blank, MultiSelect)
 	case len(q.Scale) > 0 && q.Type != csat && q.Type != nps:
 		return fault.New(fault.Invalid, "scale is for %s and %s", csat, nps)
 	}
@@ -262,12 +268,12 @@ func (q *Question) Cell(text string) (event.SurveyAnswer, error) {
 	a := event.SurveyAnswer{Question: q.ID}
 	trimmed := tidy(text)
 	switch {
-	case trimmed == "" && q.Type == multiSelect && q.Blank == "none":
+	case trimmed == "" && q.Type == MultiSelect && q.Blank == "none":
 		a.Options = []string{}
 	case trimmed == "":
 	case q.Type == freeText:
 		a.Text = clipTo(strings.TrimSpace(text), 65536)
-	case q.Type == multiSelect:
+	case q.Type == MultiSelect:
 		return q.Ticked(q.split(strings.TrimSpace(text)))
 	default:
 		return q.Scored(trimmed)
@@ -352,6 +358,9 @@ func (w *Wave) Survey(at time.Time) *event.Survey { return w.survey(at) }
 
 // OpensAt is when a wave that was checked opens.
 func (w *Wave) OpensAt() time.Time { return w.opens }
+
+// Open says whether an answer that was given at an instant is of a wave that was checked.
+func (w *Wave) Open(at time.Time) bool { return !at.Before(w.opens) && at.Before(w.closes) }
 
 // GroupOf is the group that an answer calls something.
 func (w *Wave) GroupOf(text string) string { return w.group(text) }

@@ -201,9 +201,9 @@ func (t *table) question(column int) string {
 	case fits(nps):
 		q.Type = nps
 	case t.many(values, ";"):
-		q.Type, q.Separator = multiSelect, ";"
+		q.Type, q.Separator = MultiSelect, ";"
 	case t.many(values, ", "):
-		q.Type, q.Separator = multiSelect, ", "
+		q.Type, q.Separator = MultiSelect, ", "
 	}
 	out := fmt.Sprintf("  - column: %s\n    id: %s\n    type: %s\n", quoted(q.Column), quoted(q.ID), q.Type)
 	if q.Separator != "" {

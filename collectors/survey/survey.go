@@ -214,6 +214,9 @@ func yes(text string) (is, known bool) {
 
 func (r *reading) readAnswers(f *File) error {
 	m := r.m
+	if m.Submitted == "" {
+		return fault.New(fault.Invalid, "submitted is empty: name the column that says when an answer was given, such as Timestamp")
+	}
 	wanted := []string{m.Submitted, m.Respondent, m.Group, m.RowID}
 	for _, q := range m.Questions {
 		wanted = append(wanted, q.Column)
@@ -282,7 +285,7 @@ func (r *reading) readAnswers(f *File) error {
 			alike[content]++ // before anything is left out: the same row is the same person in a longer export
 			fact.Respondent = pseudonym("row", m.ID, content, fmt.Sprint(alike[content]))
 		}
-		if at.Before(m.opens) || !at.Before(m.closes) {
+		if !m.Open(at) {
 			r.report.Outside++
 			continue
 		}

@@ -364,6 +364,10 @@ func TestAListSaysWhoWasAsked(t *testing.T) {
 	if len(best) != 5 || told.Report.Uninvited != 1 || len(told.Report.Refused) != 3 {
 		t.Errorf("%d facts, %d uninvited, refused %v", len(best), told.Report.Uninvited, told.Report.Refused)
 	}
+	m = mapping(t, wave("invited: {columns: {respondent: E-Mail, group: Team, sent: Sent, bounced: Bounced}}\nquestions: [{ref: abc, id: happy, type: csat_1_5}]\n"))
+	if _, err := survey.Read(m, mapped, answers, list, asOf); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "submitted is empty") {
+		t.Errorf("answers with a mapping for a list: %v", err)
+	}
 	alone, err := survey.Read(m, mapped, nil, list, asOf)
 	if err != nil || len(alone.Facts) != 3 {
 		t.Errorf("the list alone: %d facts, %v", len(alone.Facts), err)
