@@ -7,10 +7,13 @@ import (
 
 	"cairn/collectors/alertmanager"
 	"cairn/collectors/cdevents"
+	"cairn/collectors/circleci"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/jenkins"
 	"cairn/collectors/pagerduty"
 	"cairn/collectors/typeform"
+	"cairn/internal/reading"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -60,8 +63,10 @@ func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
+		"circleci":     kind("pipelines and deployments of CircleCI", circleci.DefaultConfig, linkCircleCI),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"jenkins":      kind("builds and deployments of Jenkins", jenkins.DefaultConfig, linkJenkins),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 		"typeform":     kind("answers to surveys that Typeform asks", typeform.DefaultConfig, linkTypeform),
 	}
@@ -141,6 +146,48 @@ func linkTypeform(cfg typeform.Config, d Deps) (*Link, error) {
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
 	r, err := alertmanager.New(cfg, d.Rules)
 	return hearing("alertmanager", cfg.Name, r, err)
+}
+
+func linkJenkins(cfg jenkins.Config, d Deps) (*Link, error) {
+	credential, err := jenkins.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("jenkins", cfg.Name, credential, d)
+	c, err := jenkins.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, true, cfg.Hears()), nil
+}
+
+func linkCircleCI(cfg circleci.Config, d Deps) (*Link, error) {
+	credential, err := circleci.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("circleci", cfg.Name, credential, d)
+	c, err := circleci.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, cfg.Reads(), cfg.Hears()), nil
+}
+
+// both adds a connection that reads and hears, as far as its settings allow each.
+func (l *Link) both(c interface {
+	Receiver
+	turner[*reading.Turn]
+	Check(ctx context.Context) (source.Access, error)
+}, reads, hears bool) *Link {
+	l.Check = c.Check
+	if reads {
+		l.Connection = connected[*reading.Turn]{c}
+	}
+	if hears {
+		l.Receiver = c
+	}
+	return l
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.
