@@ -8,6 +8,7 @@ import (
 	"cairn/collectors/alertmanager"
 	"cairn/collectors/cdevents"
 	"cairn/collectors/circleci"
+	"cairn/collectors/gitea"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/jenkins"
@@ -64,6 +65,7 @@ func Kinds() map[string]Kind {
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"circleci":     kind("pipelines and deployments of CircleCI", circleci.DefaultConfig, linkCircleCI),
+		"gitea":        kind("repositories, changes, runs and deployments of Gitea and Forgejo", gitea.DefaultConfig, linkGitea),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"jenkins":      kind("builds and deployments of Jenkins", jenkins.DefaultConfig, linkJenkins),
@@ -168,6 +170,19 @@ func linkCircleCI(cfg circleci.Config, d Deps) (*Link, error) {
 	}
 	l := newLink("circleci", cfg.Name, credential, d)
 	c, err := circleci.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, cfg.Reads(), cfg.Hears()), nil
+}
+
+func linkGitea(cfg gitea.Config, d Deps) (*Link, error) {
+	credential, err := gitea.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("gitea", cfg.Name, credential, d)
+	c, err := gitea.New(cfg, d.Rules, l.client())
 	if err != nil {
 		return nil, err
 	}
