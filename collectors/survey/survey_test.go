@@ -112,7 +112,7 @@ invited: {groups: {checkout: 3, search: 2}}
 questions:
   - {column: 'How satisfied are you?', id: csat, type: csat_1_5, version: "2", scale: {Very satisfied: 5, Satisfied: 4, Neutral: 3, Dissatisfied: 2, Very dissatisfied: 1}}
   - {column: 'Would you recommend it?', id: nps, type: nps_0_10}
-  - {column: 'What slows you down?', id: pain, type: multi_select, separator: ", ", options: ["Builds, tests and CI", Documentation]}
+  - {column: 'What slows you down?', id: pain, type: multi_select, separator: ", ", options: [Builds, "Builds, tests and CI", Documentation]}
   - {column: Comments, id: comments, type: text}
 `
 

@@ -35,7 +35,7 @@ type Plan struct {
 	Name  string
 	Every time.Duration
 	// Fixed are groups that the configuration names. Without them Find gives a page of the groups that there are, and what
-	// has to be handed in for the next page: "" is the first, and the end.
+	// has to be handed in for the next page: "" is the first, and the end. It calls groups that are known as FactOf does.
 	Fixed []Group
 	Find  func(ctx context.Context, t *Turn, cursor string) (page []Group, next string, err error)
 	// Kinds are the lists of each group, by source.Stream.Kind.
@@ -174,7 +174,7 @@ type found struct {
 
 func (f *found) version() *int { return &f.V }
 
-// find reads which groups there are. One that was renamed keeps its name in facts; one that is gone is read no more.
+// find reads which groups there are. One that is gone is read no more.
 func (c *Connection) find(ctx context.Context, t *Turn) error {
 	p, err := readPosition[found](t.stream, t.position)
 	if err != nil {
@@ -186,11 +186,6 @@ func (c *Connection) find(ctx context.Context, t *Turn) error {
 			return err
 		}
 		for _, g := range page {
-			for _, known := range p.Groups {
-				if g.ID != "" && g.ID == known.ID {
-					g.Fact = known.Fact
-				}
-			}
 			if !slices.ContainsFunc(p.Next, func(other Group) bool { return other.Fact == g.Fact }) {
 				p.Next = append(p.Next, g)
 			}
