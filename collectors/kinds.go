@@ -8,14 +8,19 @@ import (
 	"cairn/collectors/alertmanager"
 	"cairn/collectors/backstage"
 	"cairn/collectors/cdevents"
+	"cairn/collectors/circleci"
+	"cairn/collectors/gitea"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/incidentio"
+	"cairn/collectors/jenkins"
 	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
 	"cairn/collectors/port"
 	"cairn/collectors/tickets"
+	"cairn/collectors/typeform"
 	"cairn/internal/feed"
+	"cairn/internal/reading"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -66,13 +71,17 @@ func Kinds() map[string]Kind {
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
 		"backstage":    kind("services, teams, owners, runs of templates and checks of Backstage", backstage.DefaultConfig, linkBackstage),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
+		"circleci":     kind("pipelines and deployments of CircleCI", circleci.DefaultConfig, linkCircleCI),
+		"gitea":        kind("repositories, changes, runs and deployments of Gitea and Forgejo", gitea.DefaultConfig, linkGitea),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
+		"jenkins":      kind("builds and deployments of Jenkins", jenkins.DefaultConfig, linkJenkins),
 		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 		"port":         kind("services, teams, owners and runs of self-service actions of Port", port.DefaultConfig, linkPort),
 		"tickets":      kind("incidents among the tickets of Jira, ServiceNow or another system that sends JSON", tickets.DefaultConfig, linkTickets),
+		"typeform":     kind("answers to surveys that Typeform asks", typeform.DefaultConfig, linkTypeform),
 	}
 }
 
@@ -239,6 +248,66 @@ func linkPort(cfg port.Config, d Deps) (*Link, error) {
 		}
 	}
 	return l, nil
+}
+
+func linkTypeform(cfg typeform.Config, d Deps) (*Link, error) {
+	r, err := typeform.New(cfg, d.Rules)
+	return hearing("typeform", cfg.Name, r, err)
+}
+
+func linkJenkins(cfg jenkins.Config, d Deps) (*Link, error) {
+	credential, err := jenkins.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("jenkins", cfg.Name, credential, d)
+	c, err := jenkins.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, true, cfg.Hears()), nil
+}
+
+func linkCircleCI(cfg circleci.Config, d Deps) (*Link, error) {
+	credential, err := circleci.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("circleci", cfg.Name, credential, d)
+	c, err := circleci.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, cfg.Reads(), cfg.Hears()), nil
+}
+
+func linkGitea(cfg gitea.Config, d Deps) (*Link, error) {
+	credential, err := gitea.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("gitea", cfg.Name, credential, d)
+	c, err := gitea.New(cfg, d.Rules, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.both(c, cfg.Reads(), cfg.Hears()), nil
+}
+
+// both adds a connection that reads and hears, as far as its settings allow each.
+func (l *Link) both(c interface {
+	Receiver
+	turner[*reading.Turn]
+	Check(ctx context.Context) (source.Access, error)
+}, reads, hears bool) *Link {
+	l.Check = c.Check
+	if reads {
+		l.Connection = connected[*reading.Turn]{c}
+	}
+	if hears {
+		l.Receiver = c
+	}
+	return l
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.
