@@ -10,6 +10,7 @@ import (
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/terraform"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -62,6 +63,7 @@ func Kinds() map[string]Kind {
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"terraform":    kind("runs of HCP Terraform and Terraform Enterprise: what was asked of the platform, and modules in use", terraform.DefaultConfig, linkTerraform),
 	}
 }
 
@@ -134,6 +136,28 @@ func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
 	r, err := alertmanager.New(cfg, d.Rules)
 	return hearing("alertmanager", cfg.Name, r, err)
+}
+
+func linkTerraform(cfg terraform.Config, d Deps) (*Link, error) {
+	credential, err := terraform.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("terraform", cfg.Name, credential, d)
+	c, err := terraform.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*terraform.Turn]{c}
+	}
+	if len(cfg.WebhookSecrets) > 0 {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.

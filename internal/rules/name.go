@@ -25,6 +25,12 @@ type RepositoryName struct {
 	Repository string `yaml:"repository"`
 }
 
+// ResourceName is the same for kinds of resources.
+type ResourceName struct {
+	Match    string `yaml:"match"`
+	Resource string `yaml:"resource"`
+}
+
 // Names translate what a system calls things. The zero Names leave everything as it is.
 type Names struct{ list []name }
 
@@ -46,6 +52,11 @@ func Environments(place string, list []EnvironmentName) (*Names, error) {
 // Repositories is Services for repositories.
 func Repositories(place string, list []RepositoryName) (*Names, error) {
 	return compileNames(place, "repository", len(list), func(i int) (string, string) { return list[i].Match, list[i].Repository })
+}
+
+// Resources is Services for kinds of resources.
+func Resources(place string, list []ResourceName) (*Names, error) {
+	return compileNames(place, "resource", len(list), func(i int) (string, string) { return list[i].Match, list[i].Resource })
 }
 
 func compileNames(place, what string, n int, at func(int) (match, is string)) (*Names, error) {

@@ -54,8 +54,10 @@ const (
 	Runs         = "runs"    // pipeline runs
 	Deployments  = "deployments"
 	Releases     = "releases"
-	Incidents    = "incidents" // issues that are incidents
-	Ownership    = "ownership" // files that say who owns what is in the repository
+	Incidents    = "incidents"  // issues that are incidents
+	Ownership    = "ownership"  // files that say who owns what is in the repository
+	Requests     = "requests"   // what was asked of the platform
+	Workspaces   = "workspaces" // where infrastructure or applications are kept, from which the other streams follow
 )
 
 // Outcomes of the latest turn of a stream.
