@@ -64,9 +64,10 @@ type runsPosition struct {
 	Top    time.Time `json:"top,omitzero"`
 	Open   []open    `json:"open,omitempty"`   // runs to which something more happens
 	Latest string    `json:"latest,omitempty"` // the workspace's latest run when the news were read last
-	// News that take several pages: the next of them, and what Top will be.
-	News    int       `json:"news,omitempty"`
-	NewsTop time.Time `json:"news_top,omitzero"`
+	// News that take several pages: the next of them, and what Top and Latest will be.
+	News       int       `json:"news,omitempty"`
+	NewsTop    time.Time `json:"news_top,omitzero"`
+	NewsLatest string    `json:"news_latest,omitempty"`
 	// Page is the next page of history.
 	Page     int       `json:"page,omitempty"`
 	Complete bool      `json:"complete,omitempty"`
@@ -520,9 +521,12 @@ func (p *runsPosition) isOpen(id string) bool {
 // news tells the runs that began since, and those to which something more may have happened. Where the list of workspaces
 // says that no run began, and none is open, nothing is asked.
 func (t *Turn) news(ctx context.Context, p *runsPosition) (done bool, err error) {
-	latest := t.workspace.Latest
-	if p.News == 0 && len(p.Open) == 0 && latest != "" && latest == p.Latest {
-		return true, nil
+	if p.News == 0 {
+		latest := t.workspace.Latest
+		if len(p.Open) == 0 && latest != "" && latest == p.Latest {
+			return true, nil
+		}
+		p.NewsLatest = latest
 	}
 	met := map[string]bool{}
 	for number := max(p.News, 1); ; {
@@ -559,7 +563,8 @@ func (t *Turn) news(ctx context.Context, p *runsPosition) (done bool, err error)
 	if p.NewsTop.After(p.Top) {
 		p.Top = p.NewsTop
 	}
-	p.News, p.NewsTop = 0, time.Time{}
+	p.Latest = p.NewsLatest
+	p.News, p.NewsTop, p.NewsLatest = 0, time.Time{}, ""
 	for _, o := range slices.Clone(p.Open) {
 		if met[o.ID] {
 			continue
@@ -575,7 +580,10 @@ func (t *Turn) news(ctx context.Context, p *runsPosition) (done bool, err error)
 			}
 		}
 	}
-	p.Looked, p.Latest = t.asOf, latest
+	done = t.workspace.Latest == p.Latest // else another began since the first of several pages was read
+	if done {
+		p.Looked = t.asOf
+	}
 	t.move(*p)
-	return true, nil
+	return done, nil
 }
