@@ -100,8 +100,10 @@ func (o *output) saw(at time.Time) {
 
 // line is a line of the output for machines, as far as it counts here.
 type line struct {
-	Format    string          `json:"format_version"` // of a plan
-	Level     string          `json:"@level"`
+	Format  string `json:"format_version"` // of a plan
+	Problem struct {
+		Severity string `json:"severity"`
+	} `json:"diagnostic"`
 	Timestamp string          `json:"@timestamp"`
 	Type      string          `json:"type"`
 	Change    *resourceChange `json:"change"`
@@ -157,7 +159,7 @@ func (o *output) take(l line) {
 	case "apply_errored":
 		o.applied, o.failed = true, true
 	case "diagnostic":
-		o.failed = o.failed || l.Level == "error"
+		o.failed = o.failed || l.Problem.Severity == "error"
 	case "change_summary":
 		if l.Changes.Operation == "apply" || l.Changes.Operation == "destroy" {
 			o.applied, o.done = true, true
