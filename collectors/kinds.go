@@ -9,6 +9,7 @@ import (
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/humanitec"
 	"cairn/collectors/pagerduty"
 	"cairn/collectors/terraform"
 	"cairn/internal/rules"
@@ -62,6 +63,7 @@ func Kinds() map[string]Kind {
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"humanitec":    kind("deployments of Humanitec's Platform Orchestrator", humanitec.DefaultConfig, linkHumanitec),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 		"terraform":    kind("runs of HCP Terraform and Terraform Enterprise: what was asked of the platform, and modules in use", terraform.DefaultConfig, linkTerraform),
 	}
@@ -136,6 +138,28 @@ func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
 	r, err := alertmanager.New(cfg, d.Rules)
 	return hearing("alertmanager", cfg.Name, r, err)
+}
+
+func linkHumanitec(cfg humanitec.Config, d Deps) (*Link, error) {
+	credential, err := humanitec.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("humanitec", cfg.Name, credential, d)
+	c, err := humanitec.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*humanitec.Turn]{c}
+	}
+	if cfg.Hears() {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 func linkTerraform(cfg terraform.Config, d Deps) (*Link, error) {
