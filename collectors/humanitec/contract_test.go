@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cairn/collectors/humanitec"
 	"cairn/internal/prismtest"
@@ -13,13 +14,29 @@ import (
 	"cairn/internal/source"
 )
 
-// identified adds the header by which the second version's description, which is the inner one, knows who asks.
-type identified struct{ next http.RoundTripper }
+// judged has a referee judge each request, and the fake answer it: the examples of the descriptions are empty, or lead
+// nowhere.
+type judged struct {
+	referee *prismtest.Referee
+	fake    string
+}
 
-func (i identified) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("From", "01234567-89ab-cdef-0123-456789abcdef")
-	return i.next.RoundTrip(r)
+func (j judged) RoundTrip(r *http.Request) (*http.Response, error) {
+	shown := r.Clone(r.Context())
+	shown.Header.Set("From", "01234567-89ab-cdef-0123-456789abcdef") // the second version's description is the inner one, which knows who asks by this
+	resp, err := j.referee.RoundTrip(shown)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	at, err := url.Parse(j.fake)
+	if err != nil {
+		return nil, err
+	}
+	answered := r.Clone(r.Context())
+	answered.URL.Scheme, answered.URL.Host, answered.Host = at.Scheme, at.Host, at.Host
+	answered.Header.Set("Authorization", "Bearer token")
+	return http.DefaultTransport.RoundTrip(answered)
 }
 
 // The collector asks Humanitec for nothing that Humanitec's own descriptions refuse.
@@ -31,16 +48,15 @@ func TestNoRequestIsRefusedByTheDescriptions(t *testing.T) {
 	for _, tt := range []struct {
 		version      string
 		descriptions []string
-		applications string // position of their list
 		subject      string
 		asked        []string // that has to be asked for
 	}{
 		{
-			humanitec.V1, []string{"openapi-v1.json"}, `{"v":1,"applications":[{"id":"my-app"}]}`, "my-env/d1",
-			[]string{"/apps", "/apps/my-app/envs", "/apps/my-app/envs/my-env", "/deploys", "/deploys/d1", "/sets/", "/artefact-versions", "/artefacts"},
+			humanitec.V1, []string{"openapi-v1.json"}, "my-env/" + id,
+			[]string{"/apps", "/apps/my-app/envs", "/apps/my-app/envs/my-env", "/deploys", "/deploys/" + id, "/sets/s1", "/artefact-versions", "/artefacts"},
 		},
 		{
-			humanitec.V2, []string{"platform-orchestrator-v2-dp.openapi.yaml", "platform-orchestrator-v2-cp.openapi.yaml"}, `{"v":1,"applications":[{"id":"my-project"}]}`, id,
+			humanitec.V2, []string{"platform-orchestrator-v2-dp.openapi.yaml", "platform-orchestrator-v2-cp.openapi.yaml"}, id,
 			[]string{"/projects", "/envs", "/deployments", "/last-deployments", "/deployments/" + id},
 		},
 	} {
@@ -55,32 +71,42 @@ func TestNoRequestIsRefusedByTheDescriptions(t *testing.T) {
 				}
 				return servers[0], path
 			}}
+			o := newOrchestrator(t)
+			o.size = 1 // so that next pages are asked for
+			o.apps["my-app"] = map[string]string{"my-env": "production", "other": "development"}
+			o.sets["s1"] = setOf(map[string]string{"web": "ghcr.io/acme/shop:1"})
+			for app := range o.apps {
+				for i, deploy := range []string{id, "11234567-89ab-cdef-0123-456789abcdef"} {
+					o.deploys = append(o.deploys, dep{app: app, env: "my-env", id: deploy, status: "succeeded", mode: "deploy", created: ten.Add(time.Duration(i) * time.Minute), changed: ten.Add(time.Hour), set: "s1", image: "shop:1"})
+				}
+			}
 			cfg := settings(tt.version)
 			cfg.Token = "token"
-			c, err := humanitec.New(cfg, &http.Client{Transport: identified{referee}})
+			c, err := humanitec.New(cfg, &http.Client{Transport: judged{referee, o.URL}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := c.Check(t.Context()); err != nil {
-				t.Logf("check: %v", err)
+				t.Error(err)
 			}
-			read := func(turn *humanitec.Turn, err error) {
+			read := func(turn *humanitec.Turn, err error) string {
 				if err != nil {
-					t.Errorf("a turn: %v", err)
-					return
+					t.Fatalf("a turn: %v", err)
 				}
 				for _, err := range turn.Events(t.Context()) {
 					if err != nil {
-						t.Logf("%s: %v", turn.Stream(), err) // an example may contradict itself; whether the request was right is seen below
+						t.Errorf("%s: %v", turn.Stream(), err)
 					}
 				}
+				return turn.Position()
 			}
 			read(c.Turn(source.Stream{Name: source.Workspaces, Kind: source.Workspaces}, "", ten))
-			if err := c.Recall(source.Workspaces, tt.applications); err != nil {
-				t.Fatal(err)
-			}
 			for _, s := range c.Streams()[1:] {
-				read(c.Turn(s, "", ten))
+				position := read(c.Turn(s, "", ten))
+				for i := range o.deploys { // something happens
+					o.deploys[i].status = "failed"
+				}
+				read(c.Turn(s, position, ten.Add(time.Hour)))
 				read(c.Refresh(source.Wake{Stream: s.Name, Subject: tt.subject}, ten))
 			}
 			for _, refused := range referee.Refused() {
@@ -90,6 +116,15 @@ func TestNoRequestIsRefusedByTheDescriptions(t *testing.T) {
 				if !slices.ContainsFunc(referee.Asked(), func(asked string) bool { return strings.Contains(asked, want) }) {
 					t.Errorf("nothing was asked of %s; asked were %v", want, referee.Asked())
 				}
+			}
+			// And the referee does see what is wrong.
+			before := len(referee.Refused())
+			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, o.URL+"/orgs/acme/nowhere", nil)
+			if resp, err := referee.RoundTrip(r); err == nil {
+				resp.Body.Close()
+			}
+			if len(referee.Refused()) == before {
+				t.Error("a request for what there is not was not refused")
 			}
 		})
 	}

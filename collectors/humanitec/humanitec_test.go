@@ -363,10 +363,16 @@ func TestADeploymentOfTheFirstVersion(t *testing.T) {
 		}
 		return &d
 	}
+	images := func(references ...string) func(*event.Deployment) {
+		return func(d *event.Deployment) { d.Images = references }
+	}
+	const shop = "ghcr.io/acme/shop:1.4.2"
 	one := func(d *event.Deployment) {
+		d.Images = []string{shop}
 		d.Version, d.Artifact, d.Revisions = "1.4.2", digest, []event.Revision{{Repository: "acme/shop", SHA: "c0ffee"}}
 	}
 	api := func(d *event.Deployment) {
+		d.Images = []string{"ghcr.io/acme/api:7"}
 		d.Service, d.Version, d.Revisions = "shop-api", "7", []event.Revision{{Repository: "acme/api-code", SHA: "beef"}}
 	}
 	for name, tt := range map[string]struct {
@@ -375,13 +381,13 @@ func TestADeploymentOfTheFirstVersion(t *testing.T) {
 		want   []*event.Deployment
 	}{
 		"one image":                               {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.4.2"}, []*event.Deployment{with(one)}},
-		"an image by its digest":                  {"succeeded", map[string]string{"web": "ghcr.io/acme/shop@" + digest}, []*event.Deployment{with(one)}},
-		"a version that Humanitec does not know":  {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.9"}, []*event.Deployment{with(func(d *event.Deployment) { d.Version = "1.9" })}},
-		"one that was never made known":           {"succeeded", map[string]string{"web": "localhost:5000/cart:2@" + digest}, []*event.Deployment{with(func(d *event.Deployment) { d.Version, d.Artifact = "2", digest })}},
+		"an image by its digest":                  {"succeeded", map[string]string{"web": "ghcr.io/acme/shop@" + digest}, []*event.Deployment{with(one, images("ghcr.io/acme/shop@"+digest))}},
+		"a version that Humanitec does not know":  {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.9"}, []*event.Deployment{with(images("ghcr.io/acme/shop:1.9"), func(d *event.Deployment) { d.Version = "1.9" })}},
+		"one that was never made known":           {"succeeded", map[string]string{"web": "localhost:5000/cart:2@" + digest}, []*event.Deployment{with(images("localhost:5000/cart:2@"+digest), func(d *event.Deployment) { d.Version, d.Artifact = "2", digest })}},
 		"a workload that is a service of its own": {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.4.2", "api": "ghcr.io/acme/api:7"}, []*event.Deployment{with(one), with(api)}},
 		"only such a workload":                    {"succeeded", map[string]string{"api": "ghcr.io/acme/api:7"}, []*event.Deployment{with(api)}},
 		"a workload that is left out":             {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.4.2", "debug": "busybox"}, []*event.Deployment{with(one)}},
-		"two images": {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.4.2", "worker": "ghcr.io/acme/worker:3"}, []*event.Deployment{with(one, func(d *event.Deployment) {
+		"two images": {"succeeded", map[string]string{"web": "ghcr.io/acme/shop:1.4.2", "worker": "ghcr.io/acme/worker:3"}, []*event.Deployment{with(one, images(shop, "ghcr.io/acme/worker:3"), func(d *event.Deployment) {
 			d.Version, d.Artifact = "acme/shop:1.4.2, acme/worker:3", ""
 		})}},
 		"no set any more": {"succeeded", nil, []*event.Deployment{with()}},
@@ -426,7 +432,7 @@ func TestADeploymentOfTheFirstVersion(t *testing.T) {
 func TestADeploymentOfTheSecondVersion(t *testing.T) {
 	base := event.Deployment{
 		Telling: event.Telling{Source: "humanitec", UpdatedAt: ten.Add(5 * time.Minute)}, Service: "shop", ID: "acme/d1", Attempt: 1, Environment: "qa-eu", Tier: "testing", Status: "succeeded",
-		CreatedAt: ten, StartedAt: ten, FinishedAt: ten.Add(5 * time.Minute), Tool: "humanitec", Actor: "ada", Version: "1.4.2", Artifact: digest,
+		CreatedAt: ten, StartedAt: ten, FinishedAt: ten.Add(5 * time.Minute), Tool: "humanitec", Actor: "ada", Version: "1.4.2", Artifact: digest, Images: []string{"ghcr.io/acme/shop:1.4.2@" + digest},
 	}
 	for name, tt := range map[string]struct {
 		change func(*dep)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cairn/internal/event"
+	"cairn/internal/revision"
 	"cairn/internal/rules"
 )
 
@@ -44,23 +45,32 @@ type deployed struct {
 }
 
 // image is a container image, with what is known of how it was built.
-type image struct{ name, tag, digest, commit string }
+type image struct {
+	reference           string // as Humanitec has it
+	name                string // with the host, without tag and digest
+	tag, digest, commit string
+}
 
-// parseImage reads a reference such as ghcr.io/acme/shop:1.4.2@sha256:….
-func parseImage(reference string) image {
-	rest, digest, _ := strings.Cut(reference, "@")
-	i := image{name: rest, digest: digest}
-	if at := strings.LastIndexByte(rest, ':'); at > strings.LastIndexByte(rest, '/') {
-		i.name, i.tag = rest[:at], rest[at+1:]
+// parseImage reads a reference such as ghcr.io/acme/shop:1.4.2@sha256:…. One of another form is a name.
+func parseImage(text string) image {
+	i := image{reference: text, name: text}
+	parsed, ok := revision.ParseImage(text)
+	if !ok {
+		return i
+	}
+	i.tag, i.digest = parsed.Tag, parsed.Digest
+	// The name as Humanitec has it: a short one stays short.
+	i.name, _, _ = strings.Cut(text, "@")
+	if parsed.Tag != "" {
+		i.name = strings.TrimSuffix(i.name, ":"+parsed.Tag)
 	}
 	return i
 }
 
 // path of an image's name, without the host that keeps it.
 func (i image) path() string {
-	host, rest, found := strings.Cut(i.name, "/")
-	if found && (strings.ContainsAny(host, ".:") || host == "localhost") {
-		return rest
+	if parsed, ok := revision.ParseImage(i.name); ok {
+		return strings.TrimPrefix(parsed.Path, "library/")
 	}
 	return i.name
 }
@@ -119,6 +129,7 @@ func (t *translator) version(e *event.Deployment, images []image) {
 	tags := map[string]bool{}
 	var each []string
 	for _, i := range images {
+		e.Images = append(e.Images, i.reference)
 		if i.tag != "" {
 			tags[i.tag] = true
 			each = append(each, i.path()+":"+i.tag)

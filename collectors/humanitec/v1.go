@@ -118,6 +118,7 @@ func readDeploys(ctx context.Context, t *Turn) error {
 		t.report.Complete = t.report.Total == p.Done && !t.report.More
 	}()
 	known := map[string]deploys{} // those that are gone are forgotten
+	environments = slices.DeleteFunc(environments, func(e environment) bool { return e.ID == "" })
 	for _, e := range environments {
 		known[e.ID] = p.Environments[e.ID]
 	}
