@@ -12,11 +12,13 @@ import (
 	"cairn/collectors/gitea"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/humanitec"
 	"cairn/collectors/incidentio"
 	"cairn/collectors/jenkins"
 	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
 	"cairn/collectors/port"
+	"cairn/collectors/terraform"
 	"cairn/collectors/tickets"
 	"cairn/collectors/typeform"
 	"cairn/internal/feed"
@@ -75,11 +77,13 @@ func Kinds() map[string]Kind {
 		"gitea":        kind("repositories, changes, runs and deployments of Gitea and Forgejo", gitea.DefaultConfig, linkGitea),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"humanitec":    kind("deployments of Humanitec's Platform Orchestrator", humanitec.DefaultConfig, linkHumanitec),
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
 		"jenkins":      kind("builds and deployments of Jenkins", jenkins.DefaultConfig, linkJenkins),
 		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 		"port":         kind("services, teams, owners and runs of self-service actions of Port", port.DefaultConfig, linkPort),
+		"terraform":    kind("runs of HCP Terraform and Terraform Enterprise: what was asked of the platform, and modules in use", terraform.DefaultConfig, linkTerraform),
 		"tickets":      kind("incidents among the tickets of Jira, ServiceNow or another system that sends JSON", tickets.DefaultConfig, linkTickets),
 		"typeform":     kind("answers to surveys that Typeform asks", typeform.DefaultConfig, linkTypeform),
 	}
@@ -308,6 +312,50 @@ func (l *Link) both(c interface {
 		l.Receiver = c
 	}
 	return l
+}
+
+func linkHumanitec(cfg humanitec.Config, d Deps) (*Link, error) {
+	credential, err := humanitec.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("humanitec", cfg.Name, credential, d)
+	c, err := humanitec.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*humanitec.Turn]{c}
+	}
+	if cfg.Hears() {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func linkTerraform(cfg terraform.Config, d Deps) (*Link, error) {
+	credential, err := terraform.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("terraform", cfg.Name, credential, d)
+	c, err := terraform.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*terraform.Turn]{c}
+	}
+	if len(cfg.WebhookSecrets) > 0 {
+		if l.Receiver, err = c.Receiver(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.

@@ -109,6 +109,10 @@ func keyOf(e event.Event) string {
 		return fmt.Sprintf("invitation %s %s", e.Survey, e.Respondent)
 	case *event.SurveyResponse:
 		return fmt.Sprintf("response %s %s %s", e.Survey, e.Respondent, e.SubmittedAt.Format(time.RFC3339Nano))
+	case *event.ProvisioningRequest:
+		return fmt.Sprintf("request %s %s", e.Source, e.ID)
+	case *event.CapabilityUse:
+		return fmt.Sprintf("use %s %s %s", e.Service, e.Capability, e.ObservedAt.UTC().Format(time.RFC3339Nano))
 	}
 	panic("hooktest: no key for a " + e.Kind())
 }
