@@ -125,9 +125,26 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 	return l, nil
 }
 
-func linkArgoCD(cfg argocd.Config, _ Deps) (*Link, error) {
-	r, err := argocd.NewReceiver(cfg)
-	return hearing("argocd", cfg.Name, r, err)
+func linkArgoCD(cfg argocd.Config, d Deps) (*Link, error) {
+	credential, err := argocd.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("argocd", cfg.Name, credential, d)
+	c, err := argocd.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*argocd.Turn]{c}
+	}
+	if len(cfg.WebhookTokens) > 0 {
+		if l.Receiver, err = argocd.NewReceiver(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
