@@ -11,7 +11,11 @@ import (
 	"cairn/collectors/flux"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/incidentio"
+	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
+	"cairn/collectors/tickets"
+	"cairn/internal/feed"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -65,7 +69,10 @@ func Kinds() map[string]Kind {
 		"flux":         kind("deployments of Flux: what Kustomizations and HelmReleases bring to a cluster", flux.DefaultConfig, linkFlux),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
+		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
+		"tickets":      kind("incidents among the tickets of Jira, ServiceNow or another system that sends JSON", tickets.DefaultConfig, linkTickets),
 	}
 }
 
@@ -147,6 +154,51 @@ func linkArgoCD(cfg argocd.Config, d Deps) (*Link, error) {
 	return l, nil
 }
 
+func linkIncidentIO(cfg incidentio.Config, d Deps) (*Link, error) {
+	credential, err := incidentio.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("incidentio", cfg.Name, credential, d)
+	c, err := incidentio.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
+}
+
+func linkOpsgenie(cfg opsgenie.Config, d Deps) (*Link, error) {
+	credential, err := opsgenie.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("opsgenie", cfg.Name, credential, d)
+	c, err := opsgenie.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
+}
+
+// incidents adds a connection that has one list of incidents, with as much of it as its settings allow.
+func (l *Link) incidents(c interface {
+	Receiver
+	turner[*feed.Turn]
+	Check(ctx context.Context) (source.Access, error)
+}, cfg interface {
+	Reads() bool
+	Hears() bool
+}) *Link {
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*feed.Turn]{c}
+	}
+	if cfg.Hears() {
+		l.Receiver = c
+	}
+	return l
+}
+
 func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
 	r, err := cdevents.New(cfg, d.Rules)
 	return hearing("cdevents", cfg.Name, r, err)
@@ -158,8 +210,21 @@ func linkFlux(cfg flux.Config, _ Deps) (*Link, error) {
 }
 
 func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
-	r, err := pagerduty.New(cfg, d.Rules)
-	return hearing("pagerduty", cfg.Name, r, err)
+	credential, err := pagerduty.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("pagerduty", cfg.Name, credential, d)
+	c, err := pagerduty.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	return l.incidents(c, cfg), nil
+}
+
+func linkTickets(cfg tickets.Config, d Deps) (*Link, error) {
+	r, err := tickets.New(cfg, d.Rules)
+	return hearing("tickets", cfg.Name, r, err)
 }
 
 func linkAlertmanager(cfg alertmanager.Config, d Deps) (*Link, error) {
