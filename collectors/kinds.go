@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"cairn/collectors/alertmanager"
+	"cairn/collectors/argocd"
 	"cairn/collectors/backstage"
 	"cairn/collectors/cdevents"
 	"cairn/collectors/circleci"
+	"cairn/collectors/flux"
 	"cairn/collectors/gitea"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
@@ -71,9 +73,11 @@ type Kind struct {
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
+		"argocd":       kind("deployments of Argo CD: the syncs of its applications", argocd.DefaultConfig, linkArgoCD),
 		"backstage":    kind("services, teams, owners, runs of templates and checks of Backstage", backstage.DefaultConfig, linkBackstage),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"circleci":     kind("pipelines and deployments of CircleCI", circleci.DefaultConfig, linkCircleCI),
+		"flux":         kind("deployments of Flux: what Kustomizations and HelmReleases bring to a cluster", flux.DefaultConfig, linkFlux),
 		"gitea":        kind("repositories, changes, runs and deployments of Gitea and Forgejo", gitea.DefaultConfig, linkGitea),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
@@ -356,6 +360,33 @@ func linkTerraform(cfg terraform.Config, d Deps) (*Link, error) {
 		}
 	}
 	return l, nil
+}
+
+func linkArgoCD(cfg argocd.Config, d Deps) (*Link, error) {
+	credential, err := argocd.NewCredential(cfg, network(d))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("argocd", cfg.Name, credential, d)
+	c, err := argocd.New(cfg, l.client())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	if cfg.Reads() {
+		l.Connection = connected[*argocd.Turn]{c}
+	}
+	if len(cfg.WebhookTokens) > 0 {
+		if l.Receiver, err = argocd.NewReceiver(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func linkFlux(cfg flux.Config, _ Deps) (*Link, error) {
+	r, err := flux.NewReceiver(cfg)
+	return hearing("flux", cfg.Name, r, err)
 }
 
 // hearing is the link of a system that only pushes: nothing is read from it.
