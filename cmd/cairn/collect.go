@@ -18,6 +18,8 @@ type collectCommand struct {
 	Git    collectGit    `cmd:"" help:"Commits of a git repository, and deployments from its release tags or from a branch."`
 	GitHub collectGitHub `cmd:"" name:"github" help:"Everything that the configured connections to GitHub may read, once."`
 	GitLab collectGitLab `cmd:"" name:"gitlab" help:"Everything that the configured connections to GitLab may read, once."`
+
+	Sources collectSources `cmd:"" help:"Everything that the configured sources may read, of whatever system, once."`
 }
 
 type collectGit struct {
