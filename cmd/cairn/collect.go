@@ -59,7 +59,7 @@ func (c *collectGit) Run(ctx context.Context, w *world, g *Globals) error {
 	}
 	cfg.Register, cfg.Paths, cfg.SharedPaths = !c.NoRegister && c.Service != "", c.Path, c.SharedPath
 	cfg.Branch, cfg.DefaultBranchOnly, cfg.Bots = c.Branch, c.DefaultBranchOnly, c.Bot
-	cfg.AllowShallow, cfg.Full, cfg.AsOf = c.AllowShallow, c.Full, time.Now()
+	cfg.AllowShallow, cfg.Full, cfg.AsOf, cfg.Releases = c.AllowShallow, c.Full, time.Now(), true
 	if data, err := g.load(); err == nil {
 		cfg.CacheDir = filepath.Join(data.Store.Data, "clones")
 	}
