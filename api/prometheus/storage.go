@@ -426,7 +426,7 @@ func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, 
 }
 
 // counted are the samples of one service's counter that a plan reads.
-func counted(d metrics.DeploymentInstants, p plan, latest int64) []point {
+func counted(d metrics.Instants, p plan, latest int64) []point {
 	at := make([]int64, len(d.At))
 	for i, t := range d.At {
 		at[i] = t.UnixMilli()
