@@ -101,6 +101,13 @@ func (e *Exposition) Stored(byKind map[string]int) {
 	}
 }
 
+// Events has kinds of events told of from the start, of which there was none yet.
+func (e *Exposition) Events(kinds []string) {
+	for _, kind := range kinds {
+		e.facts.WithLabelValues(kind)
+	}
+}
+
 // Webhook counts a webhook that was answered.
 func (e *Exposition) Webhook(source, outcome string) {
 	e.webhooks.WithLabelValues(source, outcome).Inc()

@@ -21,6 +21,7 @@ import (
 	"cairn/dashboards"
 	"cairn/docs"
 	"cairn/ingest"
+	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/store"
 	"cairn/metrics"
@@ -100,6 +101,7 @@ func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logge
 	p.collecting.hooks.Noted = p.scraped.Webhook
 	p.scraped.Webhooks(p.collecting.hooks.Sources(), ingest.Outcomes())
 	p.scraped.Mails(reports.Outcomes())
+	p.scraped.Events(event.Kinds())
 	p.scraped.Journal(p.collecting.hooks.Waiting)
 	deps := api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version}
 	if len(links) > 0 {
