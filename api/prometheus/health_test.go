@@ -73,6 +73,10 @@ func TestTheProgramsOwnSeriesCanBeAsked(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", expr, got, want)
 		}
 	}
+	s.exposition.Webhook("forge", "told")
+	if got := value(`sum(cairn_webhooks_total)`, c.on(5*time.Second)); got != "{} 41" {
+		t.Errorf("five seconds later: got %q, want the present", got)
+	}
 	if got := value(`cairn_build_info`, now.Add(30*time.Second)); got == "" {
 		t.Error("a value is gone half a minute after its sample")
 	}
