@@ -33,6 +33,7 @@ type source struct {
 	cfg    Config
 	engine *metrics.Engine
 	now    func() time.Time
+	own    *own // the program's own series; nil: they are not asked for
 }
 
 // point is one sample.
@@ -51,8 +52,10 @@ type one struct {
 type wanted struct {
 	matchers     []*labels.Matcher
 	gauges       []wantedGauge
-	counter      bool
+	deployments  bool // the counter
+	incidents    bool // the counter
 	info         bool
+	own          []labels.Labels
 	environments []string
 	windows      []windowLength
 	inventory    metrics.Inventory
@@ -90,6 +93,10 @@ func none(matchers []*labels.Matcher, known ...string) bool {
 // want reads the matchers of a selector.
 func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, error) {
 	w := wanted{matchers: matchers}
+	if s.own != nil {
+		w.own = s.own.selected(matchers)
+		w.series = len(w.own)
+	}
 	known := []string{labels.MetricName, labelTeam, labelService, labelEnvironment, labelWindow, labelStatistic, labelCapability}
 	if !none(matchers, known...) {
 		return w, nil
@@ -122,8 +129,11 @@ func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, 
 		}
 	}
 	noGaugeLabels := none(matchers, labels.MetricName, labelTeam, labelService, labelEnvironment)
-	if w.counter = noGaugeLabels && matches(matchers, labels.MetricName, deploymentsTotal) && matches(matchers, labelTeam, ""); w.counter {
+	if w.deployments = noGaugeLabels && matches(matchers, labels.MetricName, deploymentsTotal) && matches(matchers, labelTeam, ""); w.deployments {
 		w.series += len(w.services) * len(w.environments)
+	}
+	if w.incidents = noGaugeLabels && matches(matchers, labels.MetricName, incidentsTotal) && matches(matchers, labelTeam, "") && matches(matchers, labelEnvironment, ""); w.incidents {
+		w.series += len(w.services)
 	}
 	if w.info = noGaugeLabels && matches(matchers, labels.MetricName, ownerInfo) && matches(matchers, labelEnvironment, ""); w.info {
 		w.series += len(w.inventory.Services)
@@ -234,7 +244,12 @@ func (s *source) read(ctx context.Context, p plan) ([]one, error) {
 	}
 	latest := s.now().Add(ahead).UnixMilli()
 	c := &collection{of: map[string]*one{}, want: p.matchers}
-	if w.counter {
+	if len(w.own) > 0 {
+		for _, series := range s.own.read(p) {
+			c.of[series.labels.String()] = &series
+		}
+	}
+	if w.deployments || w.incidents {
 		if err := s.counters(ctx, c, w, p, latest); err != nil {
 			return nil, err
 		}
@@ -395,8 +410,8 @@ func owners(c *collection, w wanted, instants []int64) {
 	}
 }
 
-// counters adds the deployments so far of each service. It begins at 0 right before the first one. For a range there are
-// samples at the deployments themselves and at both ends of what is read, so that an increase has lost nothing.
+// counters adds the deployments and the incidents so far of each service. They begin at 0 right before the first one. For a range there are
+// samples at each of them and at both ends of what is read, so that an increase has lost nothing.
 func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, latest int64) error {
 	n := p.at.count()
 	if n == 0 || len(w.services) == 0 {
@@ -410,23 +425,36 @@ func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, 
 		return nil
 	}
 	only := s.only(w, metrics.GroupByService, w.services)
-	for _, environment := range w.environments {
-		list, err := s.engine.DeploymentInstants(ctx, only, environment, time.UnixMilli(from+1).UTC(), time.UnixMilli(to+1).UTC())
+	since, until := time.UnixMilli(from+1).UTC(), time.UnixMilli(to+1).UTC()
+	add := func(list []metrics.Instants, pairs ...string) {
+		for _, d := range list {
+			if points := counted(d, p, latest); len(points) > 0 && d.Service != "" {
+				c.add(points, append(slices.Clone(pairs), labelService, d.Service)...)
+			}
+		}
+	}
+	if w.incidents {
+		list, err := s.engine.IncidentInstants(ctx, only, since, until)
 		if err != nil {
 			return err
 		}
-		for _, d := range list {
-			points := counted(d, p, latest)
-			if len(points) > 0 {
-				c.add(points, labels.MetricName, deploymentsTotal, labelService, d.Service, labelEnvironment, environment)
-			}
+		add(list, labels.MetricName, incidentsTotal)
+	}
+	if !w.deployments {
+		return nil
+	}
+	for _, environment := range w.environments {
+		list, err := s.engine.DeploymentInstants(ctx, only, environment, since, until)
+		if err != nil {
+			return err
 		}
+		add(list, labels.MetricName, deploymentsTotal, labelEnvironment, environment)
 	}
 	return nil
 }
 
 // counted are the samples of one service's counter that a plan reads.
-func counted(d metrics.DeploymentInstants, p plan, latest int64) []point {
+func counted(d metrics.Instants, p plan, latest int64) []point {
 	at := make([]int64, len(d.At))
 	for i, t := range d.At {
 		at[i] = t.UnixMilli()
@@ -536,11 +564,14 @@ func (s *set) At() storage.Series {
 // described is a series without samples, for lists of what there is.
 func (w wanted) described(s *source) []labels.Labels {
 	c := &collection{of: map[string]*one{}, want: w.matchers}
-	if w.counter {
-		for _, service := range w.services {
+	for _, service := range w.services {
+		if w.deployments {
 			for _, environment := range w.environments {
 				c.add([]point{{}}, labels.MetricName, deploymentsTotal, labelService, service, labelEnvironment, environment)
 			}
+		}
+		if w.incidents {
+			c.add([]point{{}}, labels.MetricName, incidentsTotal, labelService, service)
 		}
 	}
 	if w.info {
@@ -580,7 +611,7 @@ func (w wanted) described(s *source) []labels.Labels {
 			}
 		}
 	}
-	list := make([]labels.Labels, 0, len(c.of))
+	list := slices.Clone(w.own)
 	for _, series := range c.of {
 		list = append(list, series.labels)
 	}

@@ -56,6 +56,7 @@ var onlyIn = map[string][]string{
 	"github.com/golang-jwt/jwt":         {"collectors/github"},
 	"github.com/prometheus":             {"api/prometheus"},
 	"github.com/google/go-github":       {"collectors/github"},
+	"github.com/grafana":                {"grafana"},
 	"github.com/xanzy/go-gitlab":        {"collectors/gitlab"},
 	"github.com/go-echarts/go-echarts":  {"dashboards"},
 	"github.com/wneessen/go-mail":       {"reports"},
