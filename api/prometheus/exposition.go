@@ -10,6 +10,7 @@ import (
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"cairn/internal/fault"
@@ -209,7 +210,7 @@ func (e *Exposition) sample(ctx context.Context) {
 // compute has the gauges of the windows that end now computed.
 func (e *Exposition) compute(ctx context.Context) error {
 	now := e.deps.Now().UTC().Truncate(time.Millisecond)
-	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, "")}
+	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchNotEqual, model.MetricNameLabel, "")}
 	if !e.cfg.ScrapeServices {
 		matchers = append(matchers, labels.MustNewMatcher(labels.MatchEqual, labelService, ""))
 	}
@@ -262,7 +263,7 @@ func (e *Exposition) Collect(ch chan<- client.Metric) {
 		var names, values []string
 		family := ""
 		series.labels.Range(func(l labels.Label) {
-			if l.Name == labels.MetricName {
+			if l.Name == model.MetricNameLabel {
 				family = l.Value
 				return
 			}

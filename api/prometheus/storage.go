@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -97,7 +98,7 @@ func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, 
 		w.own = s.own.selected(matchers)
 		w.series = len(w.own)
 	}
-	known := []string{labels.MetricName, labelTeam, labelService, labelEnvironment, labelWindow, labelStatistic, labelCapability}
+	known := []string{model.MetricNameLabel, labelTeam, labelService, labelEnvironment, labelWindow, labelStatistic, labelCapability}
 	if !none(matchers, known...) {
 		return w, nil
 	}
@@ -128,18 +129,18 @@ func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, 
 			w.windows = append(w.windows, length)
 		}
 	}
-	noGaugeLabels := none(matchers, labels.MetricName, labelTeam, labelService, labelEnvironment)
-	if w.deployments = noGaugeLabels && matches(matchers, labels.MetricName, deploymentsTotal) && matches(matchers, labelTeam, ""); w.deployments {
+	noGaugeLabels := none(matchers, model.MetricNameLabel, labelTeam, labelService, labelEnvironment)
+	if w.deployments = noGaugeLabels && matches(matchers, model.MetricNameLabel, deploymentsTotal) && matches(matchers, labelTeam, ""); w.deployments {
 		w.series += len(w.services) * len(w.environments)
 	}
-	if w.incidents = noGaugeLabels && matches(matchers, labels.MetricName, incidentsTotal) && matches(matchers, labelTeam, "") && matches(matchers, labelEnvironment, ""); w.incidents {
+	if w.incidents = noGaugeLabels && matches(matchers, model.MetricNameLabel, incidentsTotal) && matches(matchers, labelTeam, "") && matches(matchers, labelEnvironment, ""); w.incidents {
 		w.series += len(w.services)
 	}
-	if w.info = noGaugeLabels && matches(matchers, labels.MetricName, ownerInfo) && matches(matchers, labelEnvironment, ""); w.info {
+	if w.info = noGaugeLabels && matches(matchers, model.MetricNameLabel, ownerInfo) && matches(matchers, labelEnvironment, ""); w.info {
 		w.series += len(w.inventory.Services)
 	}
 	for _, g := range gauges() {
-		one := wantedGauge{g, matches(matchers, labels.MetricName, g.name), matches(matchers, labels.MetricName, samplesOf(g.name))}
+		one := wantedGauge{g, matches(matchers, model.MetricNameLabel, g.name), matches(matchers, model.MetricNameLabel, samplesOf(g.name))}
 		if !one.value && !one.samples || !s.possible(one.gauge, matchers) {
 			continue
 		}
@@ -372,7 +373,7 @@ func (s *source) tell(c *collection, g wantedGauge, at int64, value, n any, flag
 		if v, ok := number(value); ok {
 			found = true
 			if g.value {
-				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), labels.MetricName, g.name)...)
+				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), model.MetricNameLabel, g.name)...)
 			}
 		}
 	}
@@ -380,12 +381,12 @@ func (s *source) tell(c *collection, g wantedGauge, at int64, value, n any, flag
 		if v, ok := number(parts[statistic]); ok {
 			found = true
 			if g.value {
-				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), labels.MetricName, g.name, labelStatistic, statistic)...)
+				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), model.MetricNameLabel, g.name, labelStatistic, statistic)...)
 			}
 		}
 	}
 	if size, ok := number(n); ok && g.samples && (found || size > 0) {
-		c.add([]point{{at, size}}, append(slices.Clone(pairs), labels.MetricName, samplesOf(g.name))...)
+		c.add([]point{{at, size}}, append(slices.Clone(pairs), model.MetricNameLabel, samplesOf(g.name))...)
 	}
 }
 
@@ -404,7 +405,7 @@ func owners(c *collection, w wanted, instants []int64) {
 	for _, service := range w.inventory.Services {
 		for _, team := range service.Owners {
 			for _, at := range instants {
-				c.add([]point{{at, 1}}, labels.MetricName, ownerInfo, labelService, service.Service, labelTeam, team)
+				c.add([]point{{at, 1}}, model.MetricNameLabel, ownerInfo, labelService, service.Service, labelTeam, team)
 			}
 		}
 	}
@@ -438,7 +439,7 @@ func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, 
 		if err != nil {
 			return err
 		}
-		add(list, labels.MetricName, incidentsTotal)
+		add(list, model.MetricNameLabel, incidentsTotal)
 	}
 	if !w.deployments {
 		return nil
@@ -448,7 +449,7 @@ func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, 
 		if err != nil {
 			return err
 		}
-		add(list, labels.MetricName, deploymentsTotal, labelEnvironment, environment)
+		add(list, model.MetricNameLabel, deploymentsTotal, labelEnvironment, environment)
 	}
 	return nil
 }
@@ -567,11 +568,11 @@ func (w wanted) described(s *source) []labels.Labels {
 	for _, service := range w.services {
 		if w.deployments {
 			for _, environment := range w.environments {
-				c.add([]point{{}}, labels.MetricName, deploymentsTotal, labelService, service, labelEnvironment, environment)
+				c.add([]point{{}}, model.MetricNameLabel, deploymentsTotal, labelService, service, labelEnvironment, environment)
 			}
 		}
 		if w.incidents {
-			c.add([]point{{}}, labels.MetricName, incidentsTotal, labelService, service)
+			c.add([]point{{}}, model.MetricNameLabel, incidentsTotal, labelService, service)
 		}
 	}
 	if w.info {

@@ -183,7 +183,6 @@ type process struct {
 	positions  map[string]string
 	now        time.Time
 	kill       func() bool
-	requests   int
 }
 
 var errKilled = errors.New("killed")
