@@ -9,6 +9,7 @@ import (
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/kubernetes"
 	"cairn/collectors/pagerduty"
 	"cairn/internal/rules"
 	"cairn/internal/source"
@@ -61,6 +62,7 @@ func Kinds() map[string]Kind {
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
+		"kubernetes":   kind("requests and deployments of a cluster: Crossplane, Kratix, Flux and Argo CD", kubernetes.DefaultConfig, linkKubernetes),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 	}
 }
@@ -117,6 +119,24 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 		if l.Receiver, err = c.Receiver(); err != nil {
 			return nil, err
 		}
+	}
+	return l, nil
+}
+
+func linkKubernetes(cfg kubernetes.Config, d Deps) (*Link, error) {
+	credential, err := kubernetes.NewCredential(cfg, d.Transport.Next) // without a network it makes one of its own, with the cluster's certificates
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("kubernetes", cfg.Name, credential, d)
+	c, err := kubernetes.New(cfg, d.Rules, l.client(), credential.Server())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	l.Connection = connected[*kubernetes.Turn]{c}
+	if r := c.Receiver(); r != nil {
+		l.Receiver = r
 	}
 	return l, nil
 }

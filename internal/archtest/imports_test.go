@@ -52,6 +52,7 @@ var onlyIn = map[string][]string{
 	"github.com/golang-jwt/jwt":        {"collectors/github"},
 	"github.com/google/go-github":      {"collectors/github"},
 	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
+	"k8s.io":                           {"collectors/kubernetes"},
 	"github.com/go-echarts/go-echarts": {"dashboards"},
 	"github.com/alecthomas/kong":       {"cmd"},
 }

@@ -25,6 +25,12 @@ type RepositoryName struct {
 	Repository string `yaml:"repository"`
 }
 
+// TeamName is the same for teams.
+type TeamName struct {
+	Match string `yaml:"match"`
+	Team  string `yaml:"team"`
+}
+
 // Names translate what a system calls things. The zero Names leave everything as it is.
 type Names struct{ list []name }
 
@@ -46,6 +52,11 @@ func Environments(place string, list []EnvironmentName) (*Names, error) {
 // Repositories is Services for repositories.
 func Repositories(place string, list []RepositoryName) (*Names, error) {
 	return compileNames(place, "repository", len(list), func(i int) (string, string) { return list[i].Match, list[i].Repository })
+}
+
+// Teams is Services for teams.
+func Teams(place string, list []TeamName) (*Names, error) {
+	return compileNames(place, "team", len(list), func(i int) (string, string) { return list[i].Match, list[i].Team })
 }
 
 func compileNames(place, what string, n int, at func(int) (match, is string)) (*Names, error) {
