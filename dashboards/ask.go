@@ -8,6 +8,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // questions are what a page asks of the engine: all at once, answered together.
@@ -44,7 +45,7 @@ func (q *questions) cards(v view, scope metrics.Scope, ids ...string) []card {
 
 func (q *questions) card(to *card, v view, r metrics.Request) {
 	def, period := q.p.definition(r.Metric), ""
-	if rare(def) {
+	if words.Rare(def) {
 		v, period = v.long(), "last 12 months"
 	}
 	r.Window, r.Environment, r.Bucket = v.Window, v.Environment, bucketFor(def, v.Bucket)
@@ -56,11 +57,6 @@ func (q *questions) card(to *card, v view, r metrics.Request) {
 		}
 		return err
 	})
-}
-
-// rare says of a metric that what it counts happens a few times a year: new services, new people, waves of surveys.
-func rare(def metrics.Definition) bool {
-	return def.Evidence() == "services" || def.Evidence() == "people" || def.Evidence() == "answers"
 }
 
 // find asks for one thing; it is in *to once wait has returned.

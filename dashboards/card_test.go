@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // found is a metric of the catalogue.
@@ -39,35 +40,35 @@ func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		name, metric string
 		res          metrics.Result
-		want         change
+		want         words.Change
 	}{
-		{"no window before", "lead_time", metrics.Result{Value: 3.0, N: int64(9)}, change{}},
-		{"nothing before", "lead_time", answer(3.0, 9, nil, nil, 0, nil), change{Text: "nothing to compare with before"}},
-		{"suppressed before", "csat", answer(0.5, 9, nil, metrics.Suppressed, 3, nil), change{Text: "nothing to compare with before"}},
-		{"few now", "lead_time", lowN(answer(3.0, 2, bounds(1, 2), 30.0, 90, bounds(20, 40))), change{Text: "before: 30 h (n = 90)"}},
-		{"few before", "lead_time", answer(3.0, 90, bounds(1, 2), 30.0, 4, bounds(20, 40)), change{Text: "before: 30 h (n = 4)"}},
-		{"intervals apart, lower is better", "lead_time", answer(3.0, 90, bounds(1, 4), 30.0, 90, bounds(20, 40)), change{"27 h shorter than before", "▼", "better"}},
-		{"intervals apart, longer is worse", "lead_time", answer(30.0, 90, bounds(20, 40), 3.0, 90, bounds(1, 4)), change{"27 h longer than before", "▲", "worse"}},
-		{"intervals that touch", "lead_time", answer(3.0, 90, bounds(1, 20), 30.0, 90, bounds(20, 40)), change{Text: "about as before (30 h)", Class: "same"}},
-		{"intervals that overlap, however far the values are", "change_failure_rate", answer(0.1, 20, bounds(0.03, 0.3), 0.4, 20, bounds(0.22, 0.61)), change{Text: "about as before (40 %)", Class: "same"}},
-		{"the same to three digits", "lead_time", answer(3.0001, 90, bounds(3, 4), 3.0, 90, bounds(1, 2)), change{Text: "as before", Class: "same"}},
-		{"a share that rises", "adoption_rate", answer(0.75, 40, bounds(0.7, 0.8), 0.5, 40, bounds(0.4, 0.6)), change{"25 points higher than before", "▲", "better"}},
-		{"a share without interval, 5 points", "adoption_rate", answer(0.55, 40, nil, 0.5, 40, nil), change{"5 points higher than before", "▲", "better"}},
-		{"a share without interval, 4 points", "adoption_rate", answer(0.54, 40, nil, 0.5, 40, nil), change{Text: "about as before (50 %)", Class: "same"}},
-		{"counts within two deviations", "deployment_count", answer(14.0, 14, nil, 9.0, 9, nil), change{Text: "about as before (9)", Class: "same"}},
-		{"counts at two deviations", "deployment_count", answer(9.0, 9, nil, 1.0, 1, nil), change{"8 more than before", "▲", "better"}},
-		{"counts exactly at the limit", "deployment_count", answer(4.0, 4, nil, 0.0, 0, nil), change{Text: "about as before (0)", Class: "same"}},
-		{"fewer", "deployment_count", answer(2.0, 2, nil, 40.0, 40, nil), change{"38 fewer than before", "▼", "worse"}},
-		{"a rate is compared by its counts", "deployments_per_week", answer(3.0, 36, nil, 1.0, 12, nil), change{"2 a week more than before", "▲", "better"}},
-		{"a rate of few", "deployments_per_week", answer(0.75, 9, nil, 0.5, 6, nil), change{Text: "about as before (0.5)", Class: "same"}},
-		{"more that waits is worse", "waiting_changes", answer(40.0, 40, nil, 4.0, 4, nil), change{"36 more than before", "▲", "worse"}},
-		{"neither is better", "deployment_count_all", answer(40.0, 40, nil, 4.0, 4, nil), change{"36 more than before", "▲", "same"}},
-		{"a quarter", "deployment_gap", answer(10.0, 20, nil, 7.5, 20, nil), change{Text: "about as before (7.5 h)", Class: "same"}},
-		{"more than a quarter", "deployment_gap", answer(10.1, 20, nil, 7.5, 20, nil), change{"2.6 h longer than before", "▲", "worse"}},
-		{"points", "enps", answer(40.0, 50, nil, 10.0, 50, nil), change{"30 points higher than before", "▲", "better"}},
-		{"days", "time_to_first_deployment_service", answer(2.0, 9, nil, 9.0, 9, nil), change{"7 d shorter than before", "▼", "better"}},
+		{"no window before", "lead_time", metrics.Result{Value: 3.0, N: int64(9)}, words.Change{}},
+		{"nothing before", "lead_time", answer(3.0, 9, nil, nil, 0, nil), words.Change{Text: "nothing to compare with before"}},
+		{"suppressed before", "csat", answer(0.5, 9, nil, metrics.Suppressed, 3, nil), words.Change{Text: "nothing to compare with before"}},
+		{"few now", "lead_time", lowN(answer(3.0, 2, bounds(1, 2), 30.0, 90, bounds(20, 40))), words.Change{Text: "before: 30 h (n = 90)"}},
+		{"few before", "lead_time", answer(3.0, 90, bounds(1, 2), 30.0, 4, bounds(20, 40)), words.Change{Text: "before: 30 h (n = 4)"}},
+		{"intervals apart, lower is better", "lead_time", answer(3.0, 90, bounds(1, 4), 30.0, 90, bounds(20, 40)), words.Change{Text: "27 h shorter than before", Arrow: "▼", Class: "better"}},
+		{"intervals apart, longer is worse", "lead_time", answer(30.0, 90, bounds(20, 40), 3.0, 90, bounds(1, 4)), words.Change{Text: "27 h longer than before", Arrow: "▲", Class: "worse"}},
+		{"intervals that touch", "lead_time", answer(3.0, 90, bounds(1, 20), 30.0, 90, bounds(20, 40)), words.Change{Text: "about as before (30 h)", Class: "same"}},
+		{"intervals that overlap, however far the values are", "change_failure_rate", answer(0.1, 20, bounds(0.03, 0.3), 0.4, 20, bounds(0.22, 0.61)), words.Change{Text: "about as before (40 %)", Class: "same"}},
+		{"the same to three digits", "lead_time", answer(3.0001, 90, bounds(3, 4), 3.0, 90, bounds(1, 2)), words.Change{Text: "as before", Class: "same"}},
+		{"a share that rises", "adoption_rate", answer(0.75, 40, bounds(0.7, 0.8), 0.5, 40, bounds(0.4, 0.6)), words.Change{Text: "25 points higher than before", Arrow: "▲", Class: "better"}},
+		{"a share without interval, 5 points", "adoption_rate", answer(0.55, 40, nil, 0.5, 40, nil), words.Change{Text: "5 points higher than before", Arrow: "▲", Class: "better"}},
+		{"a share without interval, 4 points", "adoption_rate", answer(0.54, 40, nil, 0.5, 40, nil), words.Change{Text: "about as before (50 %)", Class: "same"}},
+		{"counts within two deviations", "deployment_count", answer(14.0, 14, nil, 9.0, 9, nil), words.Change{Text: "about as before (9)", Class: "same"}},
+		{"counts at two deviations", "deployment_count", answer(9.0, 9, nil, 1.0, 1, nil), words.Change{Text: "8 more than before", Arrow: "▲", Class: "better"}},
+		{"counts exactly at the limit", "deployment_count", answer(4.0, 4, nil, 0.0, 0, nil), words.Change{Text: "about as before (0)", Class: "same"}},
+		{"fewer", "deployment_count", answer(2.0, 2, nil, 40.0, 40, nil), words.Change{Text: "38 fewer than before", Arrow: "▼", Class: "worse"}},
+		{"a rate is compared by its counts", "deployments_per_week", answer(3.0, 36, nil, 1.0, 12, nil), words.Change{Text: "2 a week more than before", Arrow: "▲", Class: "better"}},
+		{"a rate of few", "deployments_per_week", answer(0.75, 9, nil, 0.5, 6, nil), words.Change{Text: "about as before (0.5)", Class: "same"}},
+		{"more that waits is worse", "waiting_changes", answer(40.0, 40, nil, 4.0, 4, nil), words.Change{Text: "36 more than before", Arrow: "▲", Class: "worse"}},
+		{"neither is better", "deployment_count_all", answer(40.0, 40, nil, 4.0, 4, nil), words.Change{Text: "36 more than before", Arrow: "▲", Class: "same"}},
+		{"a quarter", "deployment_gap", answer(10.0, 20, nil, 7.5, 20, nil), words.Change{Text: "about as before (7.5 h)", Class: "same"}},
+		{"more than a quarter", "deployment_gap", answer(10.1, 20, nil, 7.5, 20, nil), words.Change{Text: "2.6 h longer than before", Arrow: "▲", Class: "worse"}},
+		{"points", "enps", answer(40.0, 50, nil, 10.0, 50, nil), words.Change{Text: "30 points higher than before", Arrow: "▲", Class: "better"}},
+		{"days", "time_to_first_deployment_service", answer(2.0, 9, nil, 9.0, 9, nil), words.Change{Text: "7 d shorter than before", Arrow: "▼", Class: "better"}},
 	} {
-		if diff := cmp.Diff(c.want, compare(found(t, c.metric), c.res)); diff != "" {
+		if diff := cmp.Diff(c.want, words.Compare(found(t, c.metric), c.res)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -96,11 +97,11 @@ func TestCardsClaimNothing(t *testing.T) {
 		}), rapid.ID[string]).Draw(t, "flags")
 		c := newCard(v, def, res)
 		_, isNumber := res.Value.(float64)
-		isNumber = isNumber && !hasFlag(res, metrics.FlagNotDeployed)
+		isNumber = isNumber && !words.HasFlag(res, metrics.FlagNotDeployed)
 		if (c.Value != "") != isNumber || (c.Missing != "") == isNumber || c.Exact == "" && isNumber {
 			t.Fatalf("of %v: value %q, missing %q, exact %q", res.Value, c.Value, c.Missing, c.Exact)
 		}
-		if !isNumber && (c.Change != change{} || c.Interval != "") {
+		if !isNumber && (c.Change != words.Change{} || c.Interval != "") {
 			t.Fatalf("of %v: change %v, interval %q", res.Value, c.Change, c.Interval)
 		}
 		judged := c.Change.Class == "better" || c.Change.Class == "worse"
@@ -111,7 +112,7 @@ func TestCardsClaimNothing(t *testing.T) {
 		if judged && c.Change.Arrow == "" {
 			t.Fatalf("%q without an arrow", c.Change.Class)
 		}
-		if judged && (hasFlag(res, metrics.FlagLowN) || def.Better == "") {
+		if judged && (words.HasFlag(res, metrics.FlagLowN) || def.Better == "") {
 			t.Fatalf("%s with the flags %v is %q", def.ID, res.Flags, c.Change.Class)
 		}
 	})
@@ -135,7 +136,7 @@ func TestOnlyIntervalsApartAreAChange(t *testing.T) {
 		}
 		now, a := side("now")
 		before, b := side("before")
-		got := compare(def, answer(now, 100, a, before, 100, b))
+		got := words.Compare(def, answer(now, 100, a, before, 100, b))
 		apart := a[0] > b[1] || b[0] > a[1]
 		want := ""
 		switch {
@@ -202,7 +203,7 @@ func TestCardsTellWhatANumberStandsOn(t *testing.T) {
 	got := newCard(v, found(t, "lead_time"), res)
 	want := card{
 		Metric: "lead_time", AsOf: "2026-05-20T11:00:00.123Z", Title: "Lead time for changes", Statistic: "p50", Value: "9.24 h", Exact: "9.2444 hours",
-		Interval: "8.1 – 10.9 h", N: "n = 1,063", Change: change{Text: "about as before (9.2 h)", Class: "same"},
+		Interval: "8.1 – 10.9 h", N: "n = 1,063", Change: words.Change{Text: "about as before (9.2 h)", Class: "same"},
 		Notes: []string{"provisional: failures of the last three days are still arriving"}, Counted: "the 1,063 changes",
 		Page:       "/metrics/lead_time?last=4w&service=a%2Fb+c&tz=Asia%2FKolkata",
 		Evidence:   "/metrics/lead_time?last=4w&service=a%2Fb+c&tz=Asia%2FKolkata#evidence",
@@ -231,7 +232,7 @@ func TestInterval(t *testing.T) {
 		{1, 2.5, "deployments/week", "1 – 2.5"},
 		{-10, 30, "points -100..100", "-10 – 30"},
 	} {
-		if got := interval(bounds(c.low, c.high), c.unit); got != c.want {
+		if got := words.Interval(bounds(c.low, c.high), c.unit); got != c.want {
 			t.Errorf("%v to %v %s: got %q, want %q", c.low, c.high, c.unit, got, c.want)
 		}
 	}
@@ -247,7 +248,7 @@ func TestDifference(t *testing.T) {
 		{-0.5, "share of respondents", "50 points lower"}, {1, "changes", "1 more"}, {-1200, "deployments", "1,200 fewer"}, {-0.5, "days/week", "0.5 a week fewer"},
 		{-12, "points -100..100", "12 points lower"},
 	} {
-		if got := difference(c.by, c.unit); got != c.want {
+		if got := words.Difference(c.by, c.unit); got != c.want {
 			t.Errorf("%v %s: got %q, want %q", c.by, c.unit, got, c.want)
 		}
 	}
@@ -275,11 +276,11 @@ func TestEvidenceWords(t *testing.T) {
 // A window before in which the first service came live is told, and nothing is called more or better than it.
 func TestNothingIsBetterThanABeginning(t *testing.T) {
 	res := metrics.Result{Value: 40.0, N: int64(40), Previous: &metrics.Previous{Value: 5.0, N: int64(5), Flags: []string{metrics.FlagBegan}}}
-	c := compare(metrics.Definition{ID: "deployment_count", Unit: "deployments", Better: "higher"}, res)
+	c := words.Compare(metrics.Definition{ID: "deployment_count", Unit: "deployments", Better: "higher"}, res)
 	if c.Class != "" || c.Arrow != "" || !strings.Contains(c.Text, "before: 5") {
 		t.Errorf("got %+v", c)
 	}
-	text := shipped("shop", view{Last: "12w"}, res)
+	text := words.Shipped("shop", view{Last: "12w"}.when(), res)
 	if strings.Contains(text, "more") || !strings.Contains(text, "40 times") {
 		t.Errorf("got %q", text)
 	}

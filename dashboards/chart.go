@@ -240,9 +240,9 @@ func finish(base charts.BaseConfiguration, validate func()) map[string]any {
 func tip(def metrics.Definition, p metrics.Point) string {
 	text := p.Label + ": " + words.Value(p.Value, def.Unit)
 	if has(p) && p.Interval != nil {
-		text += " (" + interval(p.Interval, def.Unit) + ")"
+		text += " (" + words.Interval(p.Interval, def.Unit) + ")"
 	}
-	if n, ok := sample(p.N); ok {
+	if n, ok := words.Sample(p.N); ok {
 		text += ", n = " + words.Grouped(n)
 	}
 	if p.Partial {
@@ -267,9 +267,9 @@ func seriesTable(def metrics.Definition, res metrics.Result) table {
 		}
 		bounds := "–"
 		if p.Interval != nil && has(p) {
-			bounds = interval(p.Interval, def.Unit)
+			bounds = words.Interval(p.Interval, def.Unit)
 		}
-		n, ok := sample(p.N)
+		n, ok := words.Sample(p.N)
 		size := "–"
 		if ok {
 			size = words.Grouped(n)
@@ -367,12 +367,12 @@ func dots(id string, def metrics.Definition, groups []metrics.Group) chart {
 	for _, g := range groups {
 		g = known(g)
 		bounds, size := "–", "–"
-		if n, ok := sample(g.N); ok {
+		if n, ok := words.Sample(g.N); ok {
 			size = words.Grouped(n)
 		}
 		v, ok := g.Value.(float64)
 		if g.Interval != nil && ok {
-			bounds = interval(g.Interval, def.Unit)
+			bounds = words.Interval(g.Interval, def.Unit)
 		}
 		c.Table.Rows = append(c.Table.Rows, []string{g.Key, words.Value(g.Value, def.Unit), bounds, size})
 		if !ok {

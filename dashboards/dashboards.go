@@ -21,6 +21,7 @@ import (
 	"cairn/internal/param"
 	"cairn/internal/problem"
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // Config is how the pages look at the data.
@@ -200,6 +201,29 @@ func (p *Pages) show(c echo.Context, name string, pg page) error {
 	return c.HTMLBlob(http.StatusOK, out.Bytes())
 }
 
+// Frame answers with a page of the site around what another package has made. frames lets the page show a frame of this
+// site in itself.
+func (p *Pages) Frame(w http.ResponseWriter, r *http.Request, title, nav string, main template.HTML, frames bool) error {
+	c := p.echo.NewContext(r, w)
+	return protect(func(c echo.Context) error {
+		if frames {
+			h := c.Response().Header()
+			h.Set("Content-Security-Policy", h.Get("Content-Security-Policy")+"; frame-src 'self'")
+		}
+		v, err := readView(nil, p.cfg.TimeZone, p.deps.Now())
+		if err != nil {
+			return err
+		}
+		return p.show(c, "framed", page{Title: title, Nav: nav, View: v, Body: main})
+	})(c)
+}
+
+// Fail answers with the page about an error.
+func (p *Pages) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	c := p.echo.NewContext(r, w)
+	_ = protect(func(c echo.Context) error { p.fail(err, c); return nil })(c)
+}
+
 // failure is what the page about an error shows.
 type failure struct {
 	Status int
@@ -224,7 +248,7 @@ func (p *Pages) fail(err error, c echo.Context) {
 		p.deps.Log.Error("a page failed", "path", c.Request().URL.Path, "error", err)
 	}
 	pg := page{Title: what.Title, Org: p.cfg.Title, Version: p.deps.Version, Path: "/", Body: failure{
-		Status: what.Status, Title: what.Title, Detail: upper(what.Detail), Retry: what.Status >= http.StatusInternalServerError,
+		Status: what.Status, Title: what.Title, Detail: words.Upper(what.Detail), Retry: what.Status >= http.StatusInternalServerError,
 	}}
 	var out bytes.Buffer
 	if err := p.templates["failure"].ExecuteTemplate(&out, "layout", pg); err != nil {

@@ -202,7 +202,7 @@ func bucketMarks(series []metrics.Point, marks []mark) []mark {
 func bucketLinks(v view, def metrics.Definition, res metrics.Result, own []string) []string {
 	links := make([]string, len(res.Series))
 	for i, p := range res.Series {
-		if n, ok := sample(p.N); ok && n > 0 {
+		if n, ok := words.Sample(p.N); ok && n > 0 {
 			links[i] = v.Link(place("metrics", def.ID), append(slices.Clone(own), "last", "", "bucket", "", "from", day(p.From), "to", day(p.To))...) + "#evidence"
 		}
 	}
@@ -289,7 +289,7 @@ func partsOf(res metrics.Result) [][2]string {
 	var list [][2]string
 	for _, name := range slices.Sorted(maps.Keys(res.Parts)) {
 		value := res.Parts[name]
-		if n, ok := sample(value); ok && n == 0 {
+		if n, ok := words.Sample(value); ok && n == 0 {
 			if f, isFloat := value.(float64); !isFloat || f == 0 {
 				continue
 			}

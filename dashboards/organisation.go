@@ -71,7 +71,7 @@ func (p *Pages) organisation(c echo.Context) error {
 	if b.Moved, err = p.whatMoved(c.Request().Context(), v, byService); err != nil {
 		return err
 	}
-	b.Empty = len(teams.Teams) == 0 && hasFlag(s.Deployments, metrics.FlagNotDeployed)
+	b.Empty = len(teams.Teams) == 0 && words.HasFlag(s.Deployments, metrics.FlagNotDeployed)
 	return p.show(c, "organisation", page{Title: p.cfg.Title, Nav: "organisation", View: v, AsOf: s.Deployments.AsOf, Body: b})
 }
 
@@ -164,11 +164,11 @@ func (p *Pages) whatMoved(ctx context.Context, v view, byService metrics.Result)
 	for _, g := range byService.Groups {
 		res := metrics.Result{Value: g.Value, N: g.N, Interval: g.Interval, Flags: g.Flags, Previous: g.Previous}
 		now, ok := g.Value.(float64)
-		if !ok || g.Previous == nil || hasFlag(res, metrics.FlagLowN) || tooFew(def, g.Previous.N) {
+		if !ok || g.Previous == nil || words.HasFlag(res, metrics.FlagLowN) || words.TooFew(def, g.Previous.N) {
 			continue
 		}
 		before, ok := g.Previous.Value.(float64)
-		if !ok || now <= 0 || before <= 0 || !standsOut(def, res, now, before) {
+		if !ok || now <= 0 || before <= 0 || !words.StandsOut(def, res, now, before) {
 			continue
 		}
 		all = append(all, movement{g, math.Log(now / before)})
@@ -190,43 +190,11 @@ func (p *Pages) whatMoved(ctx context.Context, v view, byService metrics.Result)
 		now, before := m.group.Value.(float64), m.group.Previous.Value.(float64)
 		list[i] = moved{
 			Service: m.group.Key, Class: "better", Link: v.Link(place("metrics", "lead_time"), "service", m.group.Key),
-			Text: "lead time " + words.Value(before, def.Unit) + " → " + words.Value(now, def.Unit), Why: moveOfStage(stages[i], m.by > 0),
+			Text: "lead time " + words.Value(before, def.Unit) + " → " + words.Value(now, def.Unit), Why: words.MoveOfStage(stages[i], m.by > 0),
 		}
 		if m.by > 0 {
 			list[i].Class = "worse"
 		}
 	}
 	return list, nil
-}
-
-// moveOfStage names the stage of the lead time whose median moved most in the given direction.
-func moveOfStage(stages []metrics.Result, up bool) string {
-	best, most := "", 0.0
-	for i, res := range stages {
-		now, ok := res.Value.(float64)
-		if !ok || res.Previous == nil {
-			continue
-		}
-		before, ok := res.Previous.Value.(float64)
-		if d := now - before; ok && (d > 0) == up && math.Abs(d) > most {
-			most = math.Abs(d)
-			best = "mostly " + stageWords(metrics.Stages()[i]) + ": " + words.Value(before, "hours") + " → " + words.Value(now, "hours")
-		}
-	}
-	return best
-}
-
-// stageWords name a stage of the lead time.
-func stageWords(stage string) string {
-	switch stage {
-	case "coding":
-		return "coding"
-	case "pickup":
-		return "waiting for a first review"
-	case "review":
-		return "review"
-	case "wait_to_deploy":
-		return "waiting to be deployed"
-	}
-	return "the deployment itself"
 }

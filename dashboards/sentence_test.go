@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cairn/metrics"
+	"cairn/metrics/words"
 )
 
 // What a page opens with: what went up and what down, what is steady, and silence where there is nothing to say.
@@ -81,7 +82,7 @@ func TestSentences(t *testing.T) {
 
 func TestUpper(t *testing.T) {
 	for text, want := range map[string]string{"shop": "Shop", "émile": "Émile", "Shop": "Shop", "1 of 2": "1 of 2", "": ""} {
-		if got := upper(text); got != want {
+		if got := words.Upper(text); got != want {
 			t.Errorf("upper(%q): got %q, want %q", text, got, want)
 		}
 	}

@@ -433,14 +433,14 @@ func subjectSentences(v view, list []metrics.StreamRecord, now time.Time) []stri
 		said = append(said, "Its news was read within the last "+words.Long(now.Sub(*oldest))+".")
 	}
 	if len(behind) > 0 {
-		text := upper(enumerated(behind)) + " have history left"
+		text := words.Upper(enumerated(behind)) + " have history left"
 		if back, left := restOf(v, list); left != "" && left != "not known" {
 			text += fmt.Sprintf(", before %s: at the pace so far it takes %s", back, left)
 		}
 		said = append(said, text+".")
 	}
 	if len(bad) > 0 {
-		said = append(said, upper(enumerated(bad))+" cannot be read.")
+		said = append(said, words.Upper(enumerated(bad))+" cannot be read.")
 	}
 	return said
 }

@@ -52,7 +52,7 @@ func (a stageAnswers) bar() stageBar {
 			continue
 		}
 		if v > most {
-			most, b.Longest = v, fmt.Sprintf("Most time goes into %s.", stageWords(stage))
+			most, b.Longest = v, fmt.Sprintf("Most time goes into %s.", words.Stage(stage))
 		}
 		width := 1000 * v / total
 		fmt.Fprintf(&drawn, `<rect class="stage-%s" x="%.1f" y="0" width="%.1f" height="28"/>`, stage, x, width)

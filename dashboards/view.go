@@ -181,6 +181,14 @@ func (v view) Words() string {
 	return v.Dates()
 }
 
+// when says the window in a sentence.
+func (v view) when() string {
+	if v.Last == "" {
+		return "from " + v.Dates()
+	}
+	return "in the " + v.Words()
+}
+
 // Dates are the first and the last day of the window.
 func (v view) Dates() string {
 	from, to := v.Window.From, v.Window.To

@@ -136,6 +136,7 @@ func (i *Intake) newWriters() map[string]writer {
 		event.KindCommit:              newWriter(i, commitTable(), func(b *event.Batch) []event.Commit { return b.Commits }),
 		event.KindChangeRequest:       newWriter(i, changeRequestTable(), func(b *event.Batch) []event.ChangeRequest { return b.ChangeRequests }),
 		event.KindPipelineRun:         newWriter(i, pipelineRunTable(), func(b *event.Batch) []event.PipelineRun { return b.PipelineRuns }),
+		event.KindArtifact:            newWriter(i, artifactTable(), func(b *event.Batch) []event.Artifact { return b.Artifacts }),
 		event.KindTeam:                newWriter(i, teamTable(), func(b *event.Batch) []event.Team { return b.Teams }),
 		event.KindPerson:              newWriter(i, personTable(), func(b *event.Batch) []event.Person { return b.People }),
 		event.KindMembership:          newWriter(i, membershipTable(), func(b *event.Batch) []event.Membership { return b.Memberships }),

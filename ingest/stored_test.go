@@ -27,6 +27,7 @@ var tables = map[string]struct {
 	event.KindCommit:              {"commits", nil},
 	event.KindChangeRequest:       {"change_requests", nil},
 	event.KindPipelineRun:         {"pipeline_runs", nil},
+	event.KindArtifact:            {"artifacts", map[string]string{"version": "version_name"}},
 	event.KindTeam:                {"teams", nil},
 	event.KindPerson:              {"people", nil},
 	event.KindMembership:          {"memberships", map[string]string{"from": "valid_from", "to": "valid_to"}},
@@ -137,6 +138,9 @@ func wanted(t testing.TB, e event.Event, salt []byte) map[string]any {
 			if r.Role == "" {
 				row["revisions"].([]any)[i].(map[string]any)["role"] = "source"
 			}
+			if r.Rule == "" {
+				row["revisions"].([]any)[i].(map[string]any)["rule"] = "commit"
+			}
 		}
 	case *event.Service:
 		if e.Lifecycle == "" {
@@ -222,7 +226,7 @@ func identity(kind string, row map[string]any) string {
 	keys := map[string][]string{
 		event.KindRepository: {"id"}, event.KindBranch: {"repository", "name"}, event.KindCommit: {"repository", "sha"},
 		event.KindChangeRequest: {"repository", "id"}, event.KindPipelineRun: {"repository", "id", "attempt"},
-		event.KindTeam: {"id"}, event.KindPerson: {"id"}, event.KindMembership: {"person", "team", "valid_from"},
+		event.KindArtifact: {"id"}, event.KindTeam: {"id"}, event.KindPerson: {"id"}, event.KindMembership: {"person", "team", "valid_from"},
 		event.KindService: {"id"}, event.KindOwnership: {"service", "team", "valid_from"},
 		event.KindDeployment: {"service", "id", "attempt"}, event.KindIncident: {"id"}, event.KindProvisioningRequest: {"id"},
 		event.KindCapabilityUse: {"service", "capability", "observed_at"}, event.KindCapabilityExemption: {"service", "capability", "exemption", "approved_at"},

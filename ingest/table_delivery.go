@@ -89,6 +89,19 @@ func pipelineRunTable() table[event.PipelineRun] {
 	)
 }
 
+func artifactTable() table[event.Artifact] {
+	return newTable("artifacts", (*event.Artifact).Common,
+		of("id", func(e *event.Artifact) string { return e.ID }),
+		of("digest", func(e *event.Artifact) string { return e.Digest }),
+		of("version_name", func(e *event.Artifact) string { return e.Version }),
+		word("repository", func(e *event.Artifact) string { return e.Repository }),
+		of("sha", func(e *event.Artifact) string { return e.SHA }),
+		maybe("built_at", func(e *event.Artifact) *time.Time { return &e.BuiltAt }),
+		of("pipeline_run", func(e *event.Artifact) string { return e.PipelineRun }),
+		of("url", func(e *event.Artifact) string { return e.URL }),
+	)
+}
+
 func deploymentTable() table[event.Deployment] {
 	return newTable("deployments", (*event.Deployment).Common,
 		word("service", func(e *event.Deployment) string { return e.Service }),
@@ -104,6 +117,7 @@ func deploymentTable() table[event.Deployment] {
 		of("revisions", revisionsOf),
 		of("version_name", func(e *event.Deployment) string { return e.Version }),
 		of("artifact", func(e *event.Deployment) string { return e.Artifact }),
+		of("images", func(e *event.Deployment) []string { return e.Images }),
 		of("rollback", func(e *event.Deployment) bool { return e.Rollback }),
 		of("hotfix", func(e *event.Deployment) bool { return e.Hotfix }),
 		of("unplanned", func(e *event.Deployment) bool { return e.Unplanned }),
@@ -144,12 +158,13 @@ type revision struct {
 	SHA         string `ch:"sha"`
 	PreviousSHA string `ch:"previous_sha"`
 	Role        string `ch:"role"`
+	Rule        string `ch:"rule"`
 }
 
 func revisionsOf(e *event.Deployment) []revision {
 	list := make([]revision, len(e.Revisions))
 	for i, r := range e.Revisions {
-		list[i] = revision{r.Repository, r.SHA, r.PreviousSHA, cmp.Or(r.Role, "source")}
+		list[i] = revision{r.Repository, r.SHA, r.PreviousSHA, cmp.Or(r.Role, "source"), cmp.Or(r.Rule, "commit")}
 	}
 	return list
 }

@@ -80,6 +80,16 @@ type Engine struct {
 	list    []Definition
 	kept    kept
 	fresh   freshness
+
+	// Computed, where it is set, is told how long an answer took that was not kept. It must not block.
+	Computed func(metric string, took time.Duration)
+}
+
+// computed tells how long an answer took from begin on.
+func (e *Engine) computed(metric string, begin time.Time) {
+	if e.Computed != nil {
+		e.Computed(metric, e.now().Sub(begin))
+	}
 }
 
 // New returns an engine over a store. now is the clock.
@@ -149,6 +159,8 @@ type question struct {
 	each     string         // of which stage or capability they are, where all of them are asked at once
 	keeps    bool           // what is found for every question may be kept for the next
 	found    map[string]any // see once
+	windows  []Window       // that are asked for side by side; Window is then one of them, or before they are told apart the one around all
+	ordinal  int            // which of them, from 1
 }
 
 // use returns the values for a query, to be completed. from and to are the window that was asked for and before the
@@ -210,6 +222,7 @@ func (e *Engine) apart(ctx context.Context, r Request, list []string, values sto
 		return nil, err
 	}
 	return answered(ctx, e, apartKey{e.key(r)}, func(ctx context.Context, stale bool) (results, error) {
+		defer e.computed(r.Metric, e.now())
 		q, err := e.pose(ctx, def, r)
 		if err != nil {
 			return nil, err
@@ -233,6 +246,7 @@ func (e *Engine) apart(ctx context.Context, r Request, list []string, values sto
 
 // compute answers a request from the store.
 func (e *Engine) compute(ctx context.Context, def Definition, r Request, stale bool) (Result, error) {
+	defer e.computed(r.Metric, e.now())
 	q, err := e.pose(ctx, def, r)
 	if err != nil {
 		return Result{}, err
@@ -445,7 +459,7 @@ func (e *Engine) params(q *question) store.Params {
 	return store.Params{
 		"environment": q.Environment, "target": q.Target, "any_service": q.services == nil, "services": services,
 		"any_team": q.teams == nil, "teams": teams, "before": before.UTC(), "from": q.Window.From.UTC(), "to": q.Window.To.UTC(), "as_of": q.AsOf,
-		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "group_by": "", "statistic": q.Statistic, "stages": []string{q.Stage}, "apart": false,
+		"tz": q.Window.Zone.String(), "bucket": string(q.Bucket), "window_starts": []time.Time{}, "window_ends": []time.Time{}, "group_by": "", "statistic": q.Statistic, "stages": []string{q.Stage}, "apart": false,
 		"include_bots": q.bots, "kinds": q.def.kinds, "start": e.cfg.FirstDeployment, "tracking_since": since(e.cfg.TrackingSince),
 		"signal_ttl_seconds": int64(e.cfg.SignalTTL / time.Second), "team_threshold": e.cfg.TeamThreshold,
 	}
@@ -508,6 +522,9 @@ var (
 
 // whole is the bucket that stands for the question's window.
 func (q *question) whole() time.Time {
+	if q.ordinal > 0 {
+		return firstOfWindows.AddDate(0, 0, q.ordinal-1)
+	}
 	if q.before {
 		return windowBefore
 	}

@@ -15,6 +15,15 @@ func (q *question) stateAt(s Span) time.Time {
 // instants are those at which a question asks for a state: the window's first, then the buckets', then that of the
 // window before.
 func (q *question) instants() ([]time.Time, error) {
+	if q.windows != nil {
+		var list []time.Time
+		for _, w := range q.windows {
+			if at := q.stateAt(Span{From: w.From, To: w.To}); !slices.Contains(list, at) {
+				list = append(list, at)
+			}
+		}
+		return list, nil
+	}
 	spans, err := q.spans()
 	if err != nil {
 		return nil, err

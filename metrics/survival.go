@@ -107,7 +107,11 @@ func (e *Engine) cohorts(q *question, judge func(Span, []sample) outcome) (Resul
 	}
 	var all []sample
 	for bucket, list := range samples {
-		if bucket.Equal(windowBefore) == q.before {
+		if q.ordinal > 0 {
+			if bucket.Equal(q.whole()) {
+				all = list
+			}
+		} else if bucket.Equal(windowBefore) == q.before {
 			all = append(all, list...)
 		}
 	}

@@ -1,5 +1,25 @@
 -- The sum of the migrations, as the engine tells it. Written by: go test ./migrations -update
 
+CREATE TABLE artifacts
+(
+    `id` String,
+    `digest` String,
+    `version_name` String,
+    `repository` LowCardinality(String),
+    `sha` String,
+    `built_at` Nullable(DateTime64(3, 'UTC')),
+    `pipeline_run` String,
+    `url` String,
+    `source` LowCardinality(String),
+    `updated_at` DateTime64(3, 'UTC'),
+    `version` UInt64,
+    `ingested_at` DateTime64(6, 'UTC') DEFAULT now64(6),
+    INDEX ingested ingested_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE attributed_changes
 (
     `environment` LowCardinality(String),
@@ -123,6 +143,8 @@ CREATE TABLE attributed_runs
     `commits` UInt32,
     `changes` UInt32,
     `flags` Array(LowCardinality(String)),
+    `found_by` LowCardinality(String),
+    `source` LowCardinality(String),
     `url` String,
     `revision` UInt64,
     `is_deleted` UInt8
@@ -301,9 +323,11 @@ CREATE TABLE deployments
         repository String,
         sha String,
         previous_sha String,
-        role LowCardinality(String))),
+        role LowCardinality(String),
+        rule LowCardinality(String))),
     `version_name` String,
     `artifact` String,
+    `images` Array(String),
     `rollback` Bool,
     `hotfix` Bool,
     `unplanned` Bool,
@@ -480,6 +504,44 @@ CREATE TABLE provisioning_requests
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (source, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE report_mails
+(
+    `team` String,
+    `week` LowCardinality(String),
+    `recipient` String,
+    `attempt` UInt32,
+    `step` LowCardinality(String),
+    `owner` String,
+    `error` String,
+    `at` DateTime64(6, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (team, week, recipient, attempt, at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, index_granularity = 8192;
+
+CREATE TABLE report_numbers
+(
+    `team` String,
+    `mailed_in` LowCardinality(String),
+    `week` LowCardinality(String),
+    `numbers` String CODEC(ZSTD(1)),
+    `at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (team, mailed_in, week)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE report_subscriptions
+(
+    `team` String,
+    `address` String,
+    `state` LowCardinality(String),
+    `updated_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY (team, address)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE repositories

@@ -47,7 +47,7 @@ func BenchmarkPages(b *testing.B) {
 		b.Fatal(err)
 	}
 	arrived := p.engine.Feed()
-	handler, err := p.site(cfg, log)
+	handler, err := p.site(cfg, func(string) string { return "" }, log)
 	if err != nil {
 		b.Fatal(err)
 	}

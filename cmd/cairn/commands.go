@@ -28,6 +28,7 @@ type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Load a made-up organisation to look at."`
 	Query       queryCommand       `cmd:"" help:"Ask for a metric."`
 	Explain     explainCommand     `cmd:"" help:"Ask where a number comes from: the facts behind it, and what was left out."`
+	Report      reportCommand      `cmd:"" help:"Write the weekly report of a team or the organisation, or mail it."`
 	Metrics     metricsCommand     `cmd:"" help:"List the metrics."`
 	Sources     sourcesCommand     `cmd:"" help:"Ask how the systems are doing that facts come from: how fresh, how far back, what fails."`
 	Doctor      doctorCommand      `cmd:"" help:"Ask why a number is missing: what is left at each step from fact to number."`

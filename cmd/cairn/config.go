@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"cairn/api/prometheus"
 	"cairn/collectors"
 	"cairn/dashboards"
 	"cairn/ingest"
@@ -19,6 +20,7 @@ import (
 	"cairn/internal/rules"
 	"cairn/internal/store"
 	"cairn/metrics"
+	"cairn/reports"
 )
 
 // Config is the configuration file: a section for each part of the program, owned by that part.
@@ -32,6 +34,9 @@ type Config struct {
 	Webhooks ingest.HooksConfig        `yaml:"webhooks"`
 	Metrics  metrics.Config            `yaml:"metrics"`
 	Pages    dashboards.Config         `yaml:"pages"`
+	Reports  reports.Config            `yaml:"reports"`
+
+	Prometheus prometheus.Config `yaml:"prometheus"`
 }
 
 // StoreConfig says where the data is.
@@ -54,6 +59,9 @@ func DefaultConfig() Config {
 		Webhooks: ingest.DefaultHooksConfig(),
 		Metrics:  metrics.DefaultConfig(),
 		Pages:    dashboards.DefaultConfig(),
+		Reports:  reports.DefaultConfig(),
+
+		Prometheus: prometheus.DefaultConfig(),
 	}
 }
 
@@ -99,6 +107,12 @@ func (g *Globals) load() (Config, error) {
 	}
 	if err := cfg.Pages.Validate(); err != nil {
 		return cfg, fault.Wrap(fault.Invalid, err, "%s: pages", path)
+	}
+	if err := cfg.Reports.Validate(); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s: reports", path)
+	}
+	if err := cfg.Prometheus.Validate(); err != nil {
+		return cfg, fault.Wrap(fault.Invalid, err, "%s: prometheus", path)
 	}
 	return cfg, nil
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cairn/api"
+	"cairn/api/prometheus"
 	"cairn/collectors"
 	"cairn/dashboards"
 	"cairn/docs"
@@ -22,6 +23,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/store"
 	"cairn/metrics"
+	"cairn/reports"
 )
 
 // program is everything wired together.
@@ -30,7 +32,10 @@ type program struct {
 	intake     *ingest.Intake
 	engine     *metrics.Engine
 	collecting *collecting
+	reports    *reports.Reports // of the site
 	api        http.Handler
+	promql     http.Handler
+	scraped    *prometheus.Exposition
 	wake       chan struct{}
 	instance   string
 }
@@ -62,12 +67,21 @@ func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logge
 		return nil, err
 	}
 	p := &program{store: st, intake: in, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
+	told := prometheus.Deps{Engine: engine, Now: time.Now, Log: log, Version: version}
+	if p.promql, err = prometheus.New(cfg.Prometheus, told); err != nil {
+		return nil, err
+	}
+	if p.scraped, err = prometheus.NewExposition(cfg.Prometheus, told); err != nil {
+		return nil, err
+	}
+	engine.Computed = p.scraped.Queried
 	arrived := func() {}
 	if cfg.Store.Address == "" {
 		arrived = engine.Feed() // nobody else writes to the embedded engine
 	}
-	in.Touched = func(map[string]int) {
+	in.Touched = func(byKind map[string]int) {
 		arrived()
+		p.scraped.Stored(byKind)
 		select {
 		case p.wake <- struct{}{}:
 		default:
@@ -94,8 +108,8 @@ func (p *program) close() error {
 	return p.store.Close()
 }
 
-// site is all that is served: the API, and the pages everywhere else.
-func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
+// site is all that is served: the API, that of Prometheus, and the pages everywhere else.
+func (p *program) site(cfg Config, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
 	description, err := json.Marshal(api.Document())
 	if err != nil {
 		return nil, err
@@ -109,8 +123,17 @@ func (p *program) site(cfg Config, log *slog.Logger) (http.Handler, error) {
 		mux.Handle(path, p.api)
 	}
 	mux.Handle(ingest.HooksPath, p.collecting.hooks)
+	p.reports, err = newReports(cfg, p, pages, getenv, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{"/reports", "/reports/"} {
+		mux.Handle(path, p.reports.Handler())
+	}
+	mux.Handle("/prometheus/", p.promql)
+	mux.Handle("/metrics", p.scraped)
 	mux.Handle("/", pages)
-	return mux, nil
+	return p.scraped.Counting(mux), nil
 }
 
 type serveCommand struct {
@@ -151,7 +174,7 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	handler, err := p.site(cfg, log)
+	handler, err := p.site(cfg, w.getenv, log)
 	if err != nil {
 		return err
 	}
@@ -167,6 +190,8 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.engine.Run(ctx, p.wake) })
 	group.Go(func() error { return p.collecting.run(ctx) })
+	group.Go(func() error { return p.reports.Run(ctx) })
+	group.Go(func() error { return p.scraped.Run(ctx) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

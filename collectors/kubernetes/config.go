@@ -34,8 +34,8 @@ type Config struct {
 	TeamLabels        []string `yaml:"team_labels"`
 	EnvironmentLabels []string `yaml:"environment_labels"`
 	RequesterLabels   []string `yaml:"requester_labels"`
-	// Services, Teams and Environments name what has no such label, by "namespace/name" and by the namespace; teams also
-	// by the groups of who asked.
+	// Services, Teams and Environments give what a label says another name, and name what has no such label by
+	// "namespace/name" and by the namespace; teams also by the groups of who asked.
 	Services     []rules.ServiceName     `yaml:"services"`
 	Teams        []rules.TeamName        `yaml:"teams"`
 	Environments []rules.EnvironmentName `yaml:"environments"`
@@ -46,9 +46,9 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Name:              "kubernetes",
-		ServiceLabels:     []string{"backstage.io/kubernetes-id", "app.kubernetes.io/part-of"},
-		TeamLabels:        []string{"team", "owner"},
-		EnvironmentLabels: []string{"environment", "env"},
+		ServiceLabels:     []string{"cairn.dev/service", "backstage.io/kubernetes-id", "app.kubernetes.io/part-of"},
+		TeamLabels:        []string{"cairn.dev/team", "team", "owner"},
+		EnvironmentLabels: []string{"cairn.dev/environment", "environment", "env"},
 	}
 }
 
@@ -95,14 +95,22 @@ func newNaming(cfg Config) (n naming, err error) {
 	return n, err
 }
 
-// of is what an object's label or annotation says, and else what a rule says. out says that a rule leaves it out.
+// of is what an object is called by its label or annotation, the same by a rule, or by a rule for its namespace and name. out
+// says that a rule leaves it out.
 func (naming) of(o *object, labels []string, names *rules.Names, others ...string) (is string, out bool) {
+	said := ""
 	for _, label := range labels {
 		for _, from := range []map[string]string{o.Metadata.Labels, o.Metadata.Annotations} {
-			if text := strings.TrimSpace(from[label]); text != "" {
-				return text, false
+			if said == "" {
+				said = strings.TrimSpace(from[label])
 			}
 		}
+	}
+	if is, fits := names.Of(said); fits {
+		return is, is == ""
+	}
+	if said != "" {
+		return said, false
 	}
 	is, fits := names.Of(append([]string{o.path(), o.Metadata.Namespace}, others...)...)
 	return is, fits && is == ""

@@ -20,7 +20,7 @@ var mayImport = map[string][]string{
 	"metrics":    {"internal/event", "internal/fault", "internal/store"},
 	"api":        {"metrics", "internal/event", "internal/fault", "internal/param", "internal/problem", "internal/store"},
 	"dashboards": {"metrics", "internal/fault", "internal/param", "internal/problem"},
-	"reports":    {"metrics", "dashboards", "internal/fault"},
+	"reports":    {"metrics", "dashboards", "internal/fault", "internal/store"}, // the store: which mails were sent, and with which numbers
 	"migrations": {},
 	"grafana":    {},
 	"docs":       {},
@@ -50,10 +50,12 @@ var onlyIn = map[string][]string{
 	"github.com/pressly/goose":         {"internal/store"},
 	"github.com/labstack/echo":         {"api", "dashboards"},
 	"github.com/golang-jwt/jwt":        {"collectors/github"},
+	"github.com/prometheus":            {"api/prometheus"},
 	"github.com/google/go-github":      {"collectors/github"},
 	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
 	"k8s.io":                           {"collectors/kubernetes"},
 	"github.com/go-echarts/go-echarts": {"dashboards"},
+	"github.com/wneessen/go-mail":      {"reports"},
 	"github.com/alecthomas/kong":       {"cmd"},
 }
 

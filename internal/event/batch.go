@@ -18,6 +18,7 @@ type Batch struct {
 	Memberships          []Membership
 	Services             []Service
 	Ownerships           []Ownership
+	Artifacts            []Artifact
 	Deployments          []Deployment
 	Incidents            []Incident
 	ProvisioningRequests []ProvisioningRequest

@@ -6,6 +6,7 @@ func (*Branch) Kind() string              { return KindBranch }
 func (*Commit) Kind() string              { return KindCommit }
 func (*ChangeRequest) Kind() string       { return KindChangeRequest }
 func (*PipelineRun) Kind() string         { return KindPipelineRun }
+func (*Artifact) Kind() string            { return KindArtifact }
 func (*Team) Kind() string                { return KindTeam }
 func (*Person) Kind() string              { return KindPerson }
 func (*Membership) Kind() string          { return KindMembership }
@@ -27,6 +28,7 @@ func (e *Branch) MarshalJSON() ([]byte, error)              { return AppendJSON(
 func (e *Commit) MarshalJSON() ([]byte, error)              { return AppendJSON(nil, e), nil }
 func (e *ChangeRequest) MarshalJSON() ([]byte, error)       { return AppendJSON(nil, e), nil }
 func (e *PipelineRun) MarshalJSON() ([]byte, error)         { return AppendJSON(nil, e), nil }
+func (e *Artifact) MarshalJSON() ([]byte, error)            { return AppendJSON(nil, e), nil }
 func (e *Team) MarshalJSON() ([]byte, error)                { return AppendJSON(nil, e), nil }
 func (e *Person) MarshalJSON() ([]byte, error)              { return AppendJSON(nil, e), nil }
 func (e *Membership) MarshalJSON() ([]byte, error)          { return AppendJSON(nil, e), nil }

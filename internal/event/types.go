@@ -39,6 +39,7 @@ const (
 	KindCommit              = "commit"
 	KindChangeRequest       = "change_request"
 	KindPipelineRun         = "pipeline_run"
+	KindArtifact            = "artifact"
 	KindDeployment          = "deployment"
 	KindIncident            = "incident"
 	KindService             = "service"
@@ -135,12 +136,27 @@ type PipelineRun struct {
 	URL        string    `json:"url"`
 }
 
+// Artifact is something built from one commit that can be deployed: an image, a package, a release. Deployments that name
+// it and no commit carry that commit.
+type Artifact struct {
+	Telling
+	ID          string    `json:"id" key:"true" check:"required" doc:"what deployments call it: an image such as registry.example.com/acme/shop:v1.4.2, or its digest; acme/shop@v1.4.2 for a release"`
+	Digest      string    `json:"digest" doc:"immutable digest, such as sha256:…"`
+	Version     string    `json:"version" doc:"what people call it, such as v1.4.2"`
+	Repository  string    `json:"repository" check:"required" doc:"the repository that it was built from"`
+	SHA         string    `json:"sha" check:"required" doc:"the commit that it was built from"`
+	BuiltAt     time.Time `json:"built_at"`
+	PipelineRun string    `json:"pipeline_run"`
+	URL         string    `json:"url"`
+}
+
 // Revision says which commit of one repository a deployment carried.
 type Revision struct {
 	Repository  string `json:"repository" check:"required"`
 	SHA         string `json:"sha" check:"required"`
 	PreviousSHA string `json:"previous_sha" doc:"what was live before, when the producer knows; lets even a first known deployment ship changes"`
 	Role        string `json:"role" enum:"source,config" doc:"source (default) or config repository"`
+	Rule        string `json:"rule" enum:"commit,origin_revision,image_label" doc:"where the producer has the commit from: the deployment itself (default), the origin of the configuration, or the label of the image"`
 }
 
 // Deployment is one run that tried to bring a version of a service to an environment. Only a succeeded run changes
@@ -160,6 +176,7 @@ type Deployment struct {
 	Revisions           []Revision `json:"revisions" items:"1000"`
 	Version             string     `json:"version" doc:"what people call it, such as v1.4.2"`
 	Artifact            string     `json:"artifact" doc:"immutable digest of what was deployed; when given it is the version's identity"`
+	Images              []string   `json:"images" items:"1000" doc:"images that were deployed, such as registry.example.com/acme/shop:v1.4.2; the commit is found by them where no revision tells it"`
 	Rollback            bool       `json:"rollback" doc:"the producer says that this goes back to an earlier version"`
 	Hotfix              bool       `json:"hotfix"`
 	Unplanned           bool       `json:"unplanned"`

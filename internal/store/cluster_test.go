@@ -38,8 +38,9 @@ const clusterConfig = `<clickhouse>
 </clickhouse>`
 
 // TestTheEngineTakesTheClusterForm executes every migration in its form for a cluster, on the real engine with a real
-// ZooKeeper. Two things it cannot show: ON CLUSTER, which the embedded engine parses and does not execute, is cut out;
-// and rows, because its replicated tables stay read-only.
+// ZooKeeper. Three things it cannot show: ON CLUSTER, which the embedded engine parses and does not execute, is cut out;
+// and, because its replicated tables stay read-only, rows, and the columns that a shard's table got later: that statement
+// is the same as in the plain form.
 func TestTheEngineTakesTheClusterForm(t *testing.T) {
 	folder := t.TempDir()
 	config := filepath.Join(folder, "config.xml")
@@ -128,6 +129,7 @@ func applyClusterForm(args []string) error {
 	if err != nil {
 		return err
 	}
+	altered := []string{"none"}
 	for database, files := range map[string]fs.FS{"plain": migrations.FS(), "cluster": migrations.Cluster("cairn")} {
 		conn, err := connect(database)
 		if err != nil {
@@ -149,7 +151,12 @@ func applyClusterForm(args []string) error {
 			if err := conn.Exec(ctx, "EXPLAIN AST "+statement); err != nil {
 				return fmt.Errorf("%w\n%s", err, statement)
 			}
-			if err := conn.Exec(ctx, strings.Replace(statement, " ON CLUSTER cairn", "", 1)); err != nil {
+			err := conn.Exec(ctx, strings.Replace(statement, " ON CLUSTER cairn", "", 1))
+			if table, ok := strings.CutPrefix(statement, "ALTER TABLE "); ok && database == "cluster" && err != nil && strings.Contains(err.Error(), "TABLE_IS_READ_ONLY") {
+				altered = append(altered, strings.Fields(table)[0])
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("%w\n%s", err, statement)
 			}
 		}
@@ -162,7 +169,7 @@ func applyClusterForm(args []string) error {
 			LEFT JOIN system.columns AS c ON c.database = 'cluster' AND c.name = p.name AND c.type = p.type
 				AND c.default_expression = p.default_expression AND c.is_in_sorting_key = p.is_in_sorting_key
 				AND c.table = if(p.table = 'goose_db_version', p.table, p.table || '_local')
-			WHERE p.database = 'plain' AND c.table = ''`),
+			WHERE p.database = 'plain' AND c.table = '' AND p.table || '_local' NOT IN ('`+strings.Join(altered, "', '")+`')`),
 		wantNothing(ctx, admin, `
 			SELECT concat(p.table, '.', p.name, ' has another type or default over the shards: ', c.type)
 			FROM system.columns AS p
@@ -172,7 +179,8 @@ func applyClusterForm(args []string) error {
 		wantNothing(ctx, admin, `
 			SELECT concat(name, ' has the engine ', engine) FROM system.tables
 			WHERE database = 'cluster' AND engine != multiIf(name = 'goose_db_version', 'ReplicatedMergeTree',
-				name = 'deliveries_local', 'ReplicatedSummingMergeTree', endsWith(name, '_local'), 'ReplicatedReplacingMergeTree', 'Distributed')`),
+				name = 'deliveries_local', 'ReplicatedSummingMergeTree', name = 'report_mails_local', 'ReplicatedMergeTree',
+				endsWith(name, '_local'), 'ReplicatedReplacingMergeTree', 'Distributed')`),
 		wantNothing(ctx, admin, `
 			SELECT concat(count()::String, ' tables') FROM system.tables WHERE database = 'cluster'
 			HAVING count() != (SELECT 2 * count() - 1 FROM system.tables WHERE database = 'plain')`),

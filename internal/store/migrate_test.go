@@ -84,7 +84,7 @@ func TestDataOfANewerProgramIsRefused(t *testing.T) {
 // The facts of a fixture, and how they are read.
 const (
 	fixtureRows = `INSERT INTO deployments (service, id, attempt, status, finished_at, revisions, failed, source, updated_at, version) VALUES
-		('shop', 'd1', 1, 'success', '2026-01-02 03:04:05.006', [('acme/shop', 'c1', '', 'app')], false, 'test', '2026-01-02 03:04:05.006', 7)`
+		('shop', 'd1', 1, 'success', '2026-01-02 03:04:05.006', [('acme/shop', 'c1', '', 'app', 'commit')], false, 'test', '2026-01-02 03:04:05.006', 7)`
 	fixtureOlder = `INSERT INTO deployments (service, id, attempt, status, source, version) VALUES ('shop', 'd1', 1, 'pending', 'test', 6)`
 	fixtureQuery = `SELECT concat(service, ' ', id, ' ', status, ' ', toString(finished_at), ' ', revisions[1].repository, ' ', revisions[1].sha) FROM deployments FINAL`
 	fixtureWant  = "shop d1 success 2026-01-02 03:04:05.006 acme/shop c1"

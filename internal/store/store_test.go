@@ -23,6 +23,7 @@ type (
 		SHA         string `ch:"sha"`
 		PreviousSHA string `ch:"previous_sha"`
 		Role        string `ch:"role"`
+		Rule        string `ch:"rule"`
 	}
 	answer struct {
 		Question     string           `ch:"question"`
@@ -49,7 +50,7 @@ type (
 var (
 	day         = time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC)
 	deployments = []deployment{
-		{"d1", 1, &day, new(true), []string{"d0"}, []revision{{"shop", "c1", "c0", "app"}, {"lib", "l1", "", ""}}},
+		{"d1", 1, &day, new(true), []string{"d0"}, []revision{{"shop", "c1", "c0", "app", "commit"}, {"lib", "l1", "", "", ""}}},
 		{"d2", 2, nil, nil, nil, nil},
 	}
 	responses = []response{
