@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cairn/collectors/alertmanager"
+	"cairn/collectors/argocd"
 	"cairn/collectors/cdevents"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
@@ -59,6 +60,7 @@ type Kind struct {
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
+		"argocd":       kind("deployments of Argo CD: the syncs of its applications", argocd.DefaultConfig, linkArgoCD),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
@@ -139,6 +141,11 @@ func linkKubernetes(cfg kubernetes.Config, d Deps) (*Link, error) {
 		l.Receiver = r
 	}
 	return l, nil
+}
+
+func linkArgoCD(cfg argocd.Config, _ Deps) (*Link, error) {
+	r, err := argocd.NewReceiver(cfg)
+	return hearing("argocd", cfg.Name, r, err)
 }
 
 func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {

@@ -15,7 +15,7 @@ import (
 // The stages stand in the data's order, collectors → ingest → [store] ← metrics ← api, dashboards, reports: the
 // writing side and the reading side meet in the store alone, and the program's main package ties them together.
 var mayImport = map[string][]string{
-	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/hook", "internal/owners", "internal/progress", "internal/rules", "internal/signature", "internal/source"},
+	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/gitops", "internal/hook", "internal/owners", "internal/progress", "internal/revision", "internal/rules", "internal/signature", "internal/source"},
 	"ingest":     {"internal/bot", "internal/event", "internal/fault", "internal/problem", "internal/source", "internal/store"},
 	"metrics":    {"internal/event", "internal/fault", "internal/store"},
 	"api":        {"metrics", "internal/event", "internal/fault", "internal/param", "internal/problem", "internal/store"},
@@ -31,10 +31,12 @@ var mayImport = map[string][]string{
 	"internal/demo":        {"internal/event"},
 	"internal/event":       {"internal/fault"},
 	"internal/fault":       {},
+	"internal/gitops":      {"internal/fault", "internal/rules"},
 	"internal/hook":        {"internal/event", "internal/fault", "internal/signature", "internal/source"},
 	"internal/owners":      {"internal/event"},
 	"internal/param":       {"internal/fault"},
 	"internal/problem":     {"internal/fault"},
+	"internal/revision":    {},
 	"internal/rules":       {"internal/bot", "internal/event", "internal/fault"},
 	"internal/signature":   {"internal/fault"},
 	"internal/source":      {"internal/event"},
@@ -45,18 +47,19 @@ var mayImport = map[string][]string{
 // onlyIn says in which folders a module may be imported, tests included. A module that is not listed may be imported
 // anywhere.
 var onlyIn = map[string][]string{
-	"github.com/ClickHouse":            {"internal/store"},
-	"github.com/ebitengine/purego":     {"internal/store"},
-	"github.com/pressly/goose":         {"internal/store"},
-	"github.com/labstack/echo":         {"api", "dashboards"},
-	"github.com/golang-jwt/jwt":        {"collectors/github"},
-	"github.com/prometheus":            {"api/prometheus"},
-	"github.com/google/go-github":      {"collectors/github"},
-	"github.com/xanzy/go-gitlab":       {"collectors/gitlab"},
-	"k8s.io":                           {"collectors/kubernetes"},
-	"github.com/go-echarts/go-echarts": {"dashboards"},
-	"github.com/wneessen/go-mail":      {"reports"},
-	"github.com/alecthomas/kong":       {"cmd"},
+	"github.com/ClickHouse":             {"internal/store"},
+	"github.com/distribution/reference": {"internal/revision"},
+	"github.com/ebitengine/purego":      {"internal/store"},
+	"github.com/pressly/goose":          {"internal/store"},
+	"github.com/labstack/echo":          {"api", "dashboards"},
+	"github.com/golang-jwt/jwt":         {"collectors/github"},
+	"github.com/prometheus":             {"api/prometheus"},
+	"github.com/google/go-github":       {"collectors/github"},
+	"github.com/xanzy/go-gitlab":        {"collectors/gitlab"},
+	"k8s.io":                            {"collectors/kubernetes"},
+	"github.com/go-echarts/go-echarts":  {"dashboards"},
+	"github.com/wneessen/go-mail":       {"reports"},
+	"github.com/alecthomas/kong":        {"cmd"},
 }
 
 func TestImportsFollowTheDatasWay(t *testing.T) { holds(t, ownImports) }
