@@ -11,6 +11,7 @@ package kubernetes
 import (
 	"strings"
 
+	"cairn/collectors/argocd"
 	"cairn/internal/fault"
 	"cairn/internal/rules"
 )
@@ -40,6 +41,9 @@ type Config struct {
 	Teams        []rules.TeamName        `yaml:"teams"`
 	Environments []rules.EnvironmentName `yaml:"environments"`
 	Environment  string                  `yaml:"environment"` // of everything else in the cluster
+
+	// ArgoCD has the settings, without tokens, of the source argocd under whose name deployments of applications are told.
+	ArgoCD argocd.Config `yaml:"argocd"`
 }
 
 // DefaultConfig returns the settings that hold when nothing is said.
@@ -49,6 +53,7 @@ func DefaultConfig() Config {
 		ServiceLabels:     []string{"cairn.dev/service", "backstage.io/kubernetes-id", "app.kubernetes.io/part-of"},
 		TeamLabels:        []string{"cairn.dev/team", "team", "owner"},
 		EnvironmentLabels: []string{"cairn.dev/environment", "environment", "env"},
+		ArgoCD:            argocd.DefaultConfig(),
 	}
 }
 

@@ -15,11 +15,12 @@ import (
 
 // Connection is one cluster with a credential. It is used by several goroutines, each stream by one at a time.
 type Connection struct {
-	cfg    Config
-	api    api
-	naming naming
-	audit  *signature.Scheme // nil: the audit log is not heard
-	askers *hook.Memory[asker]
+	cfg      Config
+	api      api
+	naming   naming
+	delivery delivery
+	audit    *signature.Scheme // nil: the audit log is not heard
+	askers   *hook.Memory[asker]
 
 	mu    sync.Mutex
 	kinds []kind
@@ -47,6 +48,9 @@ func New(cfg Config, _ *rules.Rules, client *http.Client, server string) (*Conne
 	c := &Connection{cfg: cfg, api: api{client: client, server: server}, askers: hook.NewMemory[asker](remembered), ahead: map[string]ahead{}}
 	var err error
 	if c.naming, err = newNaming(cfg); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)
+	}
+	if c.delivery, err = newDelivery(cfg); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)
 	}
 	if len(cfg.AuditTokens) > 0 {

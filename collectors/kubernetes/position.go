@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"cairn/internal/fault"
@@ -81,3 +82,5 @@ func text(p any) string {
 	}
 	return string(b)
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"cairn/internal/event"
-	"cairn/internal/fault"
 	"cairn/internal/source"
 )
 
@@ -201,7 +200,7 @@ func (t *Turn) see(o *object, text json.RawMessage) {
 			t.request(uid, r)
 		}
 	} else {
-		t.deployments(k, text)
+		t.deployments(k, o, text)
 	}
 	p.Objects[uid] = k
 }
@@ -274,8 +273,3 @@ func (c *Connection) goAhead(stream string, a ahead) {
 	defer c.mu.Unlock()
 	c.ahead[stream] = a
 }
-
-// deployments has told what an object of a delivering system says of deployments.
-func (t *Turn) deployments(_ *known, _ json.RawMessage) {}
-
-var _ = fault.Invalid

@@ -147,7 +147,7 @@ func TestOwnImportsFindsEachDirection(t *testing.T) {
 		"internal/sharedtest/sharedtest.go": `package sharedtest`,
 	},
 		"api/events.go imports ingest; api may import only internal/event, internal/fault, internal/param, internal/problem, internal/store, metrics",
-		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/hook, internal/owners, internal/progress, internal/rules, internal/signature, internal/source",
+		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/gitops, internal/hook, internal/owners, internal/progress, internal/revision, internal/rules, internal/signature, internal/source",
 		"ingest/intake.go imports metrics/attribution; ingest may import only internal/bot, internal/event, internal/fault, internal/problem, internal/source, internal/store",
 		"internal/event/decode.go imports internal/store; internal/event may import only internal/fault",
 		"internal/problem/problem.go imports internal/event; internal/problem may import only internal/fault",
