@@ -8,6 +8,7 @@ import (
 	"cairn/collectors/alertmanager"
 	"cairn/collectors/argocd"
 	"cairn/collectors/cdevents"
+	"cairn/collectors/flux"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
 	"cairn/collectors/kubernetes"
@@ -62,6 +63,7 @@ func Kinds() map[string]Kind {
 		"alertmanager": kind("incidents of Prometheus' Alertmanager", alertmanager.DefaultConfig, linkAlertmanager),
 		"argocd":       kind("deployments of Argo CD: the syncs of its applications", argocd.DefaultConfig, linkArgoCD),
 		"cdevents":     kind("deployments, pipelines, changes and incidents that delivery tools tell as CDEvents", cdevents.DefaultConfig, linkCDEvents),
+		"flux":         kind("deployments of Flux: what Kustomizations and HelmReleases bring to a cluster", flux.DefaultConfig, linkFlux),
 		"github":       kind("repositories, changes, pipelines, deployments, incidents and teams of GitHub", github.DefaultConfig, linkGitHub),
 		"gitlab":       kind("projects, changes, pipelines, deployments, incidents and groups of GitLab", gitlab.DefaultConfig, linkGitLab),
 		"kubernetes":   kind("requests and deployments of a cluster: Crossplane, Kratix, Flux and Argo CD", kubernetes.DefaultConfig, linkKubernetes),
@@ -151,6 +153,11 @@ func linkArgoCD(cfg argocd.Config, _ Deps) (*Link, error) {
 func linkCDEvents(cfg cdevents.Config, d Deps) (*Link, error) {
 	r, err := cdevents.New(cfg, d.Rules)
 	return hearing("cdevents", cfg.Name, r, err)
+}
+
+func linkFlux(cfg flux.Config, _ Deps) (*Link, error) {
+	r, err := flux.NewReceiver(cfg)
+	return hearing("flux", cfg.Name, r, err)
 }
 
 func linkPagerDuty(cfg pagerduty.Config, d Deps) (*Link, error) {
