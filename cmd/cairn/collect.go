@@ -18,6 +18,8 @@ type collectCommand struct {
 	Git    collectGit    `cmd:"" help:"Commits of a git repository, and deployments from its release tags or from a branch."`
 	GitHub collectGitHub `cmd:"" name:"github" help:"Everything that the configured connections to GitHub may read, once."`
 	GitLab collectGitLab `cmd:"" name:"gitlab" help:"Everything that the configured connections to GitLab may read, once."`
+
+	Kubernetes collectKubernetes `cmd:"" name:"kubernetes" help:"Requests and deployments of the configured clusters, once."`
 }
 
 type collectGit struct {

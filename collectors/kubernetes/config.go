@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"cairn/collectors/argocd"
+	"cairn/collectors/flux"
 	"cairn/internal/fault"
 	"cairn/internal/rules"
 )
@@ -42,8 +43,10 @@ type Config struct {
 	Environments []rules.EnvironmentName `yaml:"environments"`
 	Environment  string                  `yaml:"environment"` // of everything else in the cluster
 
-	// ArgoCD has the settings, without tokens, of the source argocd under whose name deployments of applications are told.
+	// ArgoCD and Flux have the settings, without secrets, of the sources under whose names deployments are told. The
+	// cluster and the environment of Flux are this connection's unless they are set.
 	ArgoCD argocd.Config `yaml:"argocd"`
+	Flux   flux.Config   `yaml:"flux"`
 }
 
 // DefaultConfig returns the settings that hold when nothing is said.
@@ -54,6 +57,7 @@ func DefaultConfig() Config {
 		TeamLabels:        []string{"cairn.dev/team", "team", "owner"},
 		EnvironmentLabels: []string{"cairn.dev/environment", "environment", "env"},
 		ArgoCD:            argocd.DefaultConfig(),
+		Flux:              flux.DefaultConfig(),
 	}
 }
 

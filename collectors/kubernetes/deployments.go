@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"cairn/collectors/argocd"
+	"cairn/collectors/flux"
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/gitops"
@@ -20,6 +22,8 @@ import (
 type delivery struct {
 	argocd argocd.Config
 	apps   *gitops.Naming
+	flux   *flux.Translator
+	asFlux string
 }
 
 func newDelivery(cfg Config) (d delivery, err error) {
@@ -34,6 +38,15 @@ func newDelivery(cfg Config) (d delivery, err error) {
 	}); err != nil {
 		return d, fault.Wrap(fault.Invalid, err, "argocd")
 	}
+	f := cfg.Flux
+	if len(f.WebhookSecrets) > 0 {
+		return d, fault.New(fault.Invalid, "flux has webhook_secrets: they belong to a source flux of its own; here its objects are read from the cluster")
+	}
+	f.Cluster, f.Environment = cmp.Or(f.Cluster, cfg.cluster()), cmp.Or(f.Environment, cfg.Environment)
+	d.asFlux = f.Name
+	if d.flux, err = flux.NewTranslator(f); err != nil {
+		return d, fault.Wrap(fault.Invalid, err, "flux")
+	}
 	return d, nil
 }
 
@@ -44,6 +57,20 @@ func (d delivery) tell(k kind, object []byte) (facts []event.Event, err error) {
 	case application:
 		name = d.argocd.Name
 		facts, err = d.application(object)
+	case kustomized:
+		name = d.asFlux
+		var o flux.Kustomization
+		if err := json.Unmarshal(object, &o); err != nil {
+			return nil, fault.New(fault.Invalid, "a Kustomization cannot be read: %w", err)
+		}
+		facts, err = d.flux.Kustomization(&o)
+	case helmRelease:
+		name = d.asFlux
+		var o flux.HelmRelease
+		if err := json.Unmarshal(object, &o); err != nil {
+			return nil, fault.New(fault.Invalid, "a HelmRelease cannot be read: %w", err)
+		}
+		facts, err = d.flux.HelmRelease(&o)
 	}
 	for _, f := range facts {
 		f.Common().Source = name
@@ -74,7 +101,7 @@ func (t *Turn) deployments(k *known, o *object, text []byte) {
 		t.odd(o, err)
 		return
 	}
-	told := make([]uint64, 0, len(facts))
+	told := make(map[uint64]uint64, len(facts))
 	for _, f := range facts {
 		if wrong := event.Validate(f); wrong != nil {
 			t.odd(o, wrong)
@@ -82,10 +109,10 @@ func (t *Turn) deployments(k *known, o *object, text []byte) {
 		}
 		d := f.(*event.Deployment)
 		key := strings.Join([]string{d.Service, d.ID, itoa(d.Attempt)}, "\x00")
-		version := event.Version(d)
-		hash := xxhash.Sum64String(key + "\x00" + itoa(int64(version)))
-		told = append(told, hash)
-		if slices.Contains(k.Told, hash) {
+		hash, version := xxhash.Sum64String(key), event.Version(d)
+		// Of a telling that knew more, or is to win for another reason, nothing has to be heard again.
+		told[hash] = max(version, k.Told[hash])
+		if version <= k.Told[hash] {
 			continue
 		}
 		if before := t.untold[key]; before == nil || event.Version(before) < version {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cairn/collectors/argocd"
+	"cairn/collectors/flux"
 	"cairn/collectors/kubernetes"
 	"cairn/collectors/kubernetes/kubernetestest"
 	"cairn/internal/event"
@@ -177,10 +178,102 @@ func TestAnObjectThatIsNotUnderstoodHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestTokensOfOtherSourcesAreRefused(t *testing.T) {
-	cfg := kubernetes.DefaultConfig()
-	cfg.Kubeconfig, cfg.ArgoCD.Token = newCluster(t).Kubeconfig(), "x"
-	if _, err := kubernetes.New(cfg, nil, http.DefaultClient, ""); fault.KindOf(err) != fault.Invalid || err == nil || !strings.Contains(err.Error(), "argocd") {
-		t.Errorf("got %v", err)
+func TestSecretsOfOtherSourcesAreRefused(t *testing.T) {
+	for system, change := range map[string]func(*kubernetes.Config){
+		"argocd": func(cfg *kubernetes.Config) { cfg.ArgoCD.Token = "x" },
+		"flux":   func(cfg *kubernetes.Config) { cfg.Flux.WebhookSecrets = []string{"x"} },
+	} {
+		cfg := kubernetes.DefaultConfig()
+		cfg.Kubeconfig = newCluster(t).Kubeconfig()
+		change(&cfg)
+		if _, err := kubernetes.New(cfg, nil, http.DefaultClient, ""); fault.KindOf(err) != fault.Invalid || err == nil || !strings.Contains(err.Error(), system) {
+			t.Errorf("%s: got %v", system, err)
+		}
+	}
+}
+
+const (
+	kustomizations = "kustomize.toolkit.fluxcd.io/v1/kustomizations"
+	helmReleases   = "helm.toolkit.fluxcd.io/v2/helmreleases"
+)
+
+// reconciled is a Kustomization whose latest revision was reconciled at a minute.
+func reconciled(revision string, minute int, status, reason string) object {
+	o := with(made("kust-1", "web"), "namespace", "apps")
+	at := kubernetestest.At(epoch.Add(time.Duration(minute) * time.Minute))
+	o["status"] = object{
+		"lastAppliedRevision": "main@sha1:" + revision, "lastAttemptedRevision": "main@sha1:" + revision,
+		"conditions": []any{object{"type": "Ready", "status": status, "reason": reason, "lastTransitionTime": at}},
+	}
+	return o
+}
+
+func TestWhatFluxReconcilesIsDeployed(t *testing.T) {
+	first, second, third := strings.Repeat("a", 40), strings.Repeat("b", 40), strings.Repeat("c", 40)
+	c := newCluster(t)
+	c.Serve(kustomizations)
+	c.Put(helmReleases, func() object {
+		o := with(made("helm-1", "podinfo"), "namespace", "apps")
+		o["status"] = object{"history": []any{
+			object{"version": 2, "status": "deployed", "chartVersion": "6.6.0", "lastDeployed": kubernetestest.At(seconds(120))},
+			object{"version": 1, "status": "superseded", "chartVersion": "6.5.4", "lastDeployed": kubernetestest.At(seconds(60))},
+		}}
+		return o
+	}())
+	r := newReader(t, c, func(cfg *kubernetes.Config) { cfg.Environment = "production" })
+	r.read()
+	// All of it between two turns: the object keeps the latest alone.
+	c.Put(kustomizations, reconciled(first, 1, "True", "ReconciliationSucceeded"))
+	c.Put(kustomizations, reconciled(second, 2, "Unknown", "Progressing"))
+	c.Put(kustomizations, reconciled(second, 3, "False", "HealthCheckFailed"))
+	c.Put(kustomizations, reconciled(third, 4, "True", "ReconciliationSucceeded"))
+	r.read()
+	told := len(r.told)
+	for i := range 20 { // every interval once more
+		c.Put(kustomizations, reconciled(third, 10+10*i, "True", "ReconciliationSucceeded"))
+		r.readOf("kustomizations")
+	}
+	if len(r.told) != told {
+		t.Errorf("%d facts are told for reconciliations of the same revision", len(r.told)-told)
+	}
+	want := map[string]string{
+		"web flux:prod:kust-1:" + first + ":deployed": "succeeded in production of prod by flux at 09:01",
+		"web flux:prod:kust-1:" + second + ":failed":  "failed in production of prod by flux at 09:03",
+		"web flux:prod:kust-1:" + third + ":deployed": "succeeded in production of prod by flux at 09:04",
+		"podinfo flux:prod:helm-1:6.6.0:deployed":     "succeeded in production of prod by flux at 09:02",
+		"podinfo flux:prod:helm-1:6.5.4:deployed":     "succeeded in production of prod by flux at 09:01",
+	}
+	got := map[string]string{}
+	for key, d := range r.deployments() {
+		got[key] = d.Status + " in " + d.Environment + " of " + d.Target + " by " + d.Source + " at " + d.FinishedAt.Format("15:04")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnEventOfFluxAndTheClusterTellTheSameDeployment(t *testing.T) {
+	cfg := flux.DefaultConfig()
+	cfg.Cluster, cfg.WebhookSecrets = "prod", []string{"0123456789abcdef0123456789abcdef"}
+	receiver, err := flux.NewReceiver(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, err := receiver.Hear(source.Delivery{Body: []byte(`{"involvedObject":{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","name":"podinfo","namespace":"apps","uid":"helm-1"},
+		"severity":"info","timestamp":"` + kubernetestest.At(seconds(60)) + `","reason":"InstallSucceeded","message":"Helm install succeeded for release apps/podinfo.v1 with chart podinfo@6.5.4",
+		"metadata":{"revision":"6.5.4"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t)
+	c.Put(helmReleases, func() object {
+		o := with(made("helm-1", "podinfo"), "namespace", "apps")
+		o["status"] = object{"history": []any{object{"version": 1, "status": "deployed", "chartVersion": "6.5.4", "lastDeployed": kubernetestest.At(seconds(60))}}}
+		return o
+	}())
+	r := newReader(t, c)
+	r.read()
+	if diff := cmp.Diff(kept(heard.Facts), kept(r.told)); diff != "" {
+		t.Errorf("(-heard +watched):\n%s", diff)
 	}
 }

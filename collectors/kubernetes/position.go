@@ -32,8 +32,8 @@ type position struct {
 type known struct {
 	Round   int      `json:"n"` // the latest list that had it
 	Request *request `json:"r,omitempty"`
-	// Told are the tellings of the deployments that the object holds, as hashes.
-	Told []uint64 `json:"t,omitempty"`
+	// Told are the versions in which the deployments that the object holds were told, by a hash of what identifies them.
+	Told map[uint64]uint64 `json:"t,omitempty"`
 }
 
 // maxKnown bounds the objects of a kind that are remembered. The rest is told all the same, but not when it goes between
