@@ -67,7 +67,7 @@ func TestATokenInAFileIsReadAgain(t *testing.T) {
 func TestTheCredentialGoesNowhereElse(t *testing.T) {
 	c := newCluster(t)
 	stolen := ""
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stolen += r.Header.Get("Authorization") }))
+	other := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stolen += r.Header.Get("Authorization") }))
 	defer other.Close()
 	r := newReader(t, c)
 	c.Answer(func(w http.ResponseWriter, r *http.Request) bool {

@@ -14,6 +14,7 @@ import (
 	"cairn/collectors/kubernetes/kubernetestest"
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/source"
 )
 
 const ofClaims = "requests/nopresources.nop.example.org"
@@ -24,6 +25,7 @@ func TestNewsAreWatchedFromWhereTheTurnBeforeEnded(t *testing.T) {
 	c.Put(claims, made("u1", "a"))
 	r.read()
 	c.Asked()
+	first := r.positions[ofClaims]
 	for range 3 { // nothing happens to claims, but the cluster's version goes on
 		c.Put(tests, made("t1", "t"))
 		before := r.positions[ofClaims]
@@ -35,8 +37,16 @@ func TestNewsAreWatchedFromWhereTheTurnBeforeEnded(t *testing.T) {
 		}
 	}
 	c.Put(claims, made("u2", "b"))
+	from := ""
+	c.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		from = r.URL.Query().Get("resourceVersion")
+		return false
+	})
 	if err := r.turn(r.stream(ofClaims)); err != nil {
 		t.Fatal(err)
+	}
+	if from == "" || strings.Contains(first, `"version":"`+from+`"`) {
+		t.Errorf("watched from %q, want the version up to which the turns before had seen that there was nothing", from)
 	}
 	if diff := cmp.Diff(slices.Repeat([]string{"watch " + claims}, 4), c.Asked()); diff != "" {
 		t.Error(diff)
@@ -427,4 +437,67 @@ func TestEveryHistoryIsToldTruly(t *testing.T) {
 		check(r.told)
 		check(reversed(r.told))
 	})
+}
+
+func TestWhatIsGoneIsNoLongerRemembered(t *testing.T) {
+	c := newCluster(t)
+	r := newReader(t, c)
+	c.Put(claims, made("u1", "a"))
+	c.Put(claims, with(made("u1", "a"), "deletionTimestamp", kubernetestest.At(seconds(9))))
+	r.read()
+	c.Delete(claims, "u1") // nothing new to tell
+	r.read()
+	if strings.Contains(r.positions[ofClaims], "u1") {
+		t.Errorf("the position is %s", r.positions[ofClaims])
+	}
+	if f := r.requests()["prod:u1"]; !f.DeletedAt.Equal(seconds(9)) {
+		t.Errorf("deleted at %s, want when the object said", f.DeletedAt)
+	}
+}
+
+func TestKindsAreKnownAgainAfterARestart(t *testing.T) {
+	c := newCluster(t)
+	r := newReader(t, c)
+	r.read()
+	r.restart()
+	if n := len(r.link.Connection.Streams()); n != 4 {
+		t.Errorf("%d streams, want the definitions and three kinds", n)
+	}
+	for stream, position := range map[string]string{"definitions": `{"v":9}`, ofClaims: `{"v":1,"objects":[]}`, "requests/x": `?`} {
+		if err := r.link.Connection.Recall(stream, position); fault.KindOf(err) != fault.Invalid || err == nil {
+			t.Errorf("%s: %s: got %v, want a fault: invalid", stream, position, err)
+		}
+	}
+	if _, err := r.link.Connection.Turn(source.Stream{Name: "requests/gone.example.org"}, "", r.now); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a kind that is gone: got %v", err)
+	}
+}
+
+// A position is no larger than a store likes to keep it.
+func TestAPositionIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten thousand objects")
+	}
+	c := newCluster(t)
+	r := newReader(t, c)
+	for i := range 10_500 {
+		c.Put(claims, made(fmt.Sprintf("%08d-8a5d-4896-bb6a-69d5dd2749a2", i), "a", fmt.Sprintf("Ready=True %d", i)))
+	}
+	r.readOf("nopresources")
+	if n := len(r.requests()); n != 10_500 {
+		t.Errorf("%d requests are told, want all 10500", n)
+	}
+	position := r.positions[ofClaims]
+	if strings.Contains(position, "00000499-") || !strings.Contains(position, "00000500-") {
+		t.Error("what was settled longest is not what is forgotten")
+	}
+	if len(position) > 2<<20 {
+		t.Errorf("the position has %d bytes", len(position))
+	}
+	t.Logf("a position of 10000 objects has %d bytes", len(position))
+	c.Delete(claims, "00000001-8a5d-4896-bb6a-69d5dd2749a2") // is forgotten, and told from what the cluster says of it
+	r.readOf("nopresources")
+	if f := r.requests()["prod:00000001-8a5d-4896-bb6a-69d5dd2749a2"]; f.Status != "deleted" || !f.ReadyAt.Equal(seconds(1)) {
+		t.Errorf("got %+v", f)
+	}
 }
