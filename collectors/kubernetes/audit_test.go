@@ -227,3 +227,28 @@ func FuzzHear(f *testing.F) {
 		}
 	})
 }
+
+// Clusters tell whole seconds: what came later within one is later all the same, even when it knows less.
+func TestWithinASecondWhatHasComeFartherWins(t *testing.T) {
+	c := newCluster(t)
+	r := newReader(t, c, audits)
+	r.read()
+	r.hear(entry(func(object) {}))
+	r.restart() // before who asked was kept
+	c.Put(claims, made("u1", "db", "Ready=False 0 Creating"))
+	r.read()
+	c.Put(claims, made("u1", "db", "Synced=False 0 ReconcileError"))
+	r.read()
+	if got := r.requests()["prod:u1"]; got.Status != "failed" {
+		t.Errorf("got %s, want failed", got.Status)
+	}
+	c.Put(claims, made("u1", "db", "Ready=True 0"))
+	r.read()
+	c.Put(claims, made("u1", "db", "Ready=True 0"))
+	if got := r.requests()["prod:u1"]; got.Status != "ready" {
+		t.Errorf("got %s, want ready", got.Status)
+	}
+	if diff := cmp.Diff(kept(r.told), kept(reversed(r.told))); diff != "" {
+		t.Error(diff)
+	}
+}
