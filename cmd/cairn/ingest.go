@@ -10,11 +10,17 @@ import (
 )
 
 type ingestCommand struct {
+	Events    ingestEvents    `cmd:"" default:"withargs" help:"A file of events. The word events may be left out."`
+	Survey    ingestSurvey    `cmd:"" help:"Answers to a survey, as a survey tool exports them."`
+	Terraform ingestTerraform `cmd:"" help:"What Terraform or OpenTofu printed in a pipeline: requests for infrastructure."`
+}
+
+type ingestEvents struct {
 	File string `arg:"" help:"File of events: a JSON object, an array, or one object a line; packed with gzip or zstd or not; '-' is standard input."`
 }
 
 // Run checks the whole file and then sends it.
-func (c *ingestCommand) Run(ctx context.Context, w *world, g *Globals) error {
+func (c *ingestEvents) Run(ctx context.Context, w *world, g *Globals) error {
 	conn, err := g.connect(ctx, w)
 	if err != nil {
 		return err

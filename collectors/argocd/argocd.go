@@ -156,7 +156,8 @@ type notification struct {
 	OperationState               *OperationState
 	History                      []History
 	Health                       struct{ Status string }
-	Images                       []string
+	Images                       []string // as summary.images, in templates that send it alone
+	Summary                      struct{ Images []string }
 	ReconciledAt                 string
 }
 
@@ -166,7 +167,7 @@ func (n notification) application() *Application {
 	a.Metadata.Labels, a.Metadata.Annotations = n.Labels, n.Annotations
 	a.Spec.Project, a.Spec.Destination, a.Spec.Source, a.Spec.Sources = n.Project, n.Destination, n.Source, n.Sources
 	a.Status.OperationState, a.Status.History, a.Status.Health = n.OperationState, n.History, n.Health
-	a.Status.Summary.Images, a.Status.ReconciledAt = n.Images, n.ReconciledAt
+	a.Status.Summary.Images, a.Status.ReconciledAt = append(n.Summary.Images, n.Images...), n.ReconciledAt
 	return a
 }
 

@@ -15,9 +15,9 @@ import (
 // The stages stand in the data's order, collectors → ingest → [store] ← metrics ← api, dashboards, reports: the
 // writing side and the reading side meet in the store alone, and the program's main package ties them together.
 var mayImport = map[string][]string{
-	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/gitops", "internal/hook", "internal/owners", "internal/progress", "internal/revision", "internal/rules", "internal/signature", "internal/source"},
+	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/feed", "internal/gitops", "internal/hook", "internal/owners", "internal/progress", "internal/reading", "internal/revision", "internal/rules", "internal/signature", "internal/source"},
 	"ingest":     {"internal/bot", "internal/event", "internal/fault", "internal/problem", "internal/source", "internal/store"},
-	"metrics":    {"internal/event", "internal/fault", "internal/store"},
+	"metrics":    {"internal/event", "internal/fault", "internal/revision", "internal/store"},
 	"api":        {"metrics", "internal/event", "internal/fault", "internal/param", "internal/problem", "internal/store"},
 	"dashboards": {"metrics", "internal/fault", "internal/param", "internal/problem"},
 	"reports":    {"metrics", "dashboards", "internal/fault", "internal/store"}, // the store: which mails were sent, and with which numbers
@@ -32,11 +32,13 @@ var mayImport = map[string][]string{
 	"internal/event":       {"internal/fault"},
 	"internal/fault":       {},
 	"internal/gitops":      {"internal/fault", "internal/rules"},
+	"internal/feed":        {"internal/event", "internal/fault", "internal/source"},
 	"internal/hook":        {"internal/event", "internal/fault", "internal/signature", "internal/source"},
 	"internal/owners":      {"internal/event"},
 	"internal/param":       {"internal/fault"},
 	"internal/problem":     {"internal/fault"},
 	"internal/revision":    {},
+	"internal/reading":     {"internal/event", "internal/fault", "internal/rules", "internal/source"},
 	"internal/rules":       {"internal/bot", "internal/event", "internal/fault"},
 	"internal/signature":   {"internal/fault"},
 	"internal/source":      {"internal/event"},
@@ -48,7 +50,6 @@ var mayImport = map[string][]string{
 // anywhere.
 var onlyIn = map[string][]string{
 	"github.com/ClickHouse":             {"internal/store"},
-	"github.com/distribution/reference": {"internal/revision"},
 	"github.com/ebitengine/purego":      {"internal/store"},
 	"github.com/pressly/goose":          {"internal/store"},
 	"github.com/labstack/echo":          {"api", "dashboards"},
@@ -60,6 +61,9 @@ var onlyIn = map[string][]string{
 	"github.com/go-echarts/go-echarts":  {"dashboards"},
 	"github.com/wneessen/go-mail":       {"reports"},
 	"github.com/alecthomas/kong":        {"cmd"},
+	"github.com/distribution/reference": {"internal/revision"},
+	"github.com/tidwall/gjson":          {"collectors/tickets"},
+	"golang.org/x/text":                 {"collectors/survey"},
 }
 
 func TestImportsFollowTheDatasWay(t *testing.T) { holds(t, ownImports) }
@@ -147,12 +151,12 @@ func TestOwnImportsFindsEachDirection(t *testing.T) {
 		"internal/sharedtest/sharedtest.go": `package sharedtest`,
 	},
 		"api/events.go imports ingest; api may import only internal/event, internal/fault, internal/param, internal/problem, internal/store, metrics",
-		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/gitops, internal/hook, internal/owners, internal/progress, internal/revision, internal/rules, internal/signature, internal/source",
+		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/feed, internal/gitops, internal/hook, internal/owners, internal/progress, internal/reading, internal/revision, internal/rules, internal/signature, internal/source",
 		"ingest/intake.go imports metrics/attribution; ingest may import only internal/bot, internal/event, internal/fault, internal/problem, internal/source, internal/store",
 		"internal/event/decode.go imports internal/store; internal/event may import only internal/fault",
 		"internal/problem/problem.go imports internal/event; internal/problem may import only internal/fault",
 		"internal/store/open.go imports cmd/cairn: nothing imports the program",
-		"metrics/series.go imports ingest; metrics may import only internal/event, internal/fault, internal/store",
+		"metrics/series.go imports ingest; metrics may import only internal/event, internal/fault, internal/revision, internal/store",
 		"metrics/series.go imports internal/store/storetest, which is for tests",
 		"somewhere/else.go: the folder has no line in mayImport",
 	)

@@ -31,6 +31,12 @@ type TeamName struct {
 	Team  string `yaml:"team"`
 }
 
+// ResourceName is the same for kinds of resources.
+type ResourceName struct {
+	Match    string `yaml:"match"`
+	Resource string `yaml:"resource"`
+}
+
 // Names translate what a system calls things. The zero Names leave everything as it is.
 type Names struct{ list []name }
 
@@ -57,6 +63,11 @@ func Repositories(place string, list []RepositoryName) (*Names, error) {
 // Teams is Services for teams.
 func Teams(place string, list []TeamName) (*Names, error) {
 	return compileNames(place, "team", len(list), func(i int) (string, string) { return list[i].Match, list[i].Team })
+}
+
+// Resources is Services for kinds of resources.
+func Resources(place string, list []ResourceName) (*Names, error) {
+	return compileNames(place, "resource", len(list), func(i int) (string, string) { return list[i].Match, list[i].Resource })
 }
 
 func compileNames(place, what string, n int, at func(int) (match, is string)) (*Names, error) {

@@ -55,11 +55,12 @@ const (
 	Runs         = "runs"    // pipeline runs
 	Deployments  = "deployments"
 	Releases     = "releases"
-	Incidents    = "incidents" // issues that are incidents
-	Ownership    = "ownership" // files that say who owns what is in the repository
-	Catalogue    = "catalogue" // services, teams and who owns what, as a catalogue tells them
-	Requests     = "requests"  // what was asked of the platform
-	Checks       = "checks"    // how services fare in the checks of a scorecard
+	Incidents    = "incidents"  // issues that are incidents
+	Ownership    = "ownership"  // files that say who owns what is in the repository
+	Catalogue    = "catalogue"  // services, teams and who owns what, as a catalogue tells them
+	Requests     = "requests"   // what was asked of the platform
+	Checks       = "checks"     // how services fare in the checks of a scorecard
+	Workspaces   = "workspaces" // where infrastructure or applications are kept, from which the other streams follow
 )
 
 // Outcomes of the latest turn of a stream.

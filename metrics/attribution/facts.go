@@ -46,6 +46,8 @@ type Run struct {
 	Verdict             *bool // a person's word on whether the change failed
 	Way                 string
 	URL                 string
+	Source              string // who told it
+	FoundBy             string // the rule by which the commit was found
 }
 
 // before is the order in which runs change what is live.

@@ -163,6 +163,41 @@ func (g *Graph) SHA(c uint32) string {
 	return hex.EncodeToString(g.keys[c][:])
 }
 
+// Complete gives, for beginnings of names of commits in lower-case hex digits, the commit told whose name begins so, and ""
+// where several do. Those that no commit has are left out.
+func (g *Graph) Complete(beginnings []string) map[string]string {
+	found := map[string]string{}
+	lengths := map[int]map[string]bool{}
+	for _, b := range beginnings {
+		if lengths[len(b)] == nil {
+			lengths[len(b)] = map[string]bool{}
+		}
+		lengths[len(b)][b] = true
+	}
+	if len(lengths) == 0 {
+		return found
+	}
+	var text [2 * len(g.keys[0])]byte
+	for c, k := range g.keys {
+		if g.flags[c]&flagKnown == 0 || g.foreign[uint32(c)] != "" {
+			continue
+		}
+		hex.Encode(text[:], k[:])
+		for n, asked := range lengths {
+			if n > len(text) || !asked[string(text[:n])] {
+				continue
+			}
+			b := string(text[:n])
+			if _, several := found[b]; several {
+				found[b] = ""
+			} else {
+				found[b] = string(text[:])
+			}
+		}
+	}
+	return found
+}
+
 // Author is the author of a commit, as told.
 func (g *Graph) Author(c uint32) string { return g.authors[g.author[c]] }
 

@@ -284,6 +284,22 @@ var arrivals = map[string]struct{ first, then func(*scene) }{
 	}, func(s *scene) {
 		s.deploy("d4", 60, "c3", func(d *event.Deployment) { d.Attempt = 2 })
 	}},
+	"what an image was built of": {imaged, func(s *scene) { s.built("shop:v1", "c2") }},
+	"an image was built of something else": {func(s *scene) {
+		s.built("shop:v1", "c2")
+		imaged(s)
+	}, func(s *scene) { s.built("shop:v1", "c3") }},
+	"a commit of a repository that only an image names": {func(s *scene) {
+		s.built("shop:v1", "k1", func(a *event.Artifact) { a.Repository = s.prefix + "conf" })
+		imaged(s)
+	}, func(s *scene) {
+		s.tell(&event.Commit{Telling: s.telling("git"), Repository: s.prefix + "conf", SHA: "k1", Author: "ann", AuthoredAt: hour(1), CommittedAt: hour(1)})
+	}},
+	"a commit that a tag names": {tagged, func(s *scene) { s.commit(second, 5, []string{"c4"}) }},
+	"a tag may be of two commits after all": {func(s *scene) {
+		s.commit(second, 5, []string{"c4"})
+		tagged(s)
+	}, func(s *scene) { s.commit(third, 6, []string{"c4"}) }},
 	"a pipeline's first success": {func(s *scene) {
 		s.service()
 		s.history()
@@ -292,6 +308,27 @@ var arrivals = map[string]struct{ first, then func(*scene) }{
 			s.tell(&event.PipelineRun{Telling: s.telling("forge"), Repository: s.prefix + "shop", ID: fmt.Sprint(i), Status: "succeeded", FinishedAt: hour(at)})
 		}
 	}},
+}
+
+// imaged is the history and a deployment that names an image.
+func imaged(s *scene) {
+	s.history()
+	s.deploy("d5", 50, "", func(d *event.Deployment) { d.Revisions, d.Images = nil, s.named([]string{"shop:v1"}) })
+}
+
+// tagged is the history of a service that lists its repository, and a deployment of an image with a commit in its tag.
+func tagged(s *scene) {
+	s.service()
+	s.history()
+	s.deploy("d5", 50, "", func(d *event.Deployment) { d.Revisions, d.Images = nil, []string{"shop:main-" + second[:7]} })
+}
+
+func (s *scene) built(id, sha string, change ...func(*event.Artifact)) {
+	a := &event.Artifact{Telling: s.telling("ci"), ID: s.prefix + id, Repository: s.prefix + "shop", SHA: sha}
+	for _, f := range change {
+		f(a)
+	}
+	s.tell(a)
 }
 
 // renames are arrivals that change what names mean; each begins with deployments under the names web, old and api.

@@ -21,6 +21,9 @@ UNION ALL
 SELECT 'pipeline_runs', toString(repository) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM pipeline_runs WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL
+SELECT 'artifacts', toString(repository) AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
+FROM artifacts WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
+UNION ALL
 SELECT 'services', id AS subject, sum(cityHash64(version, ingested_at)), sumIf(cityHash64(version, ingested_at), ingested_at > {next:DateTime64(6, 'UTC')})
 FROM services WHERE ingested_at > {since:DateTime64(6, 'UTC')} GROUP BY subject
 UNION ALL

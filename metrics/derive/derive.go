@@ -216,7 +216,7 @@ type bookmark struct {
 func (d *Deriver) fingerprint() string {
 	c := d.cfg
 	c.CachedCommits = 0
-	return fmt.Sprintf("4 %+v", c)
+	return fmt.Sprintf("5 %+v", c)
 }
 
 func (d *Deriver) resume(ctx context.Context) error {
@@ -264,7 +264,7 @@ func (d *Deriver) digest(ctx context.Context, fresh []news, since horizon) error
 		}
 		all = all || anew
 	}
-	if d.users == nil || has["deployments"] || has["services"] {
+	if d.users == nil || has["deployments"] || has["services"] || has["artifacts"] {
 		if err := d.loadUsers(ctx); err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (d *Deriver) digest(ctx context.Context, fresh []news, since horizon) error
 				}
 			}
 			maps.Copy(dirty, d.users[n.subject])
-		case "pipeline_runs":
+		case "pipeline_runs", "artifacts":
 			maps.Copy(dirty, d.users[n.subject])
 		}
 	}
@@ -424,6 +424,9 @@ func (d *Deriver) repositoriesOf(ctx context.Context, svc *service, runs []*run)
 		wanted[p.repository] = true
 	}
 	for _, r := range runs {
+		for i := range r.named {
+			wanted[r.named[i].Repository] = true
+		}
 		for _, rev := range r.Revisions {
 			wanted[rev.Repository] = true
 		}

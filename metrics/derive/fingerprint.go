@@ -56,7 +56,7 @@ func (f *fingerprint) flags(list ...bool) {
 }
 
 func (f *fingerprint) run(r *attribution.Run) uint64 {
-	f.texts(r.ID, r.Environment, r.Target, r.Status, r.Artifact, r.VersionName, r.Way, r.URL)
+	f.texts(r.ID, r.Environment, r.Target, r.Status, r.Artifact, r.VersionName, r.Way, r.URL, r.Source, r.FoundBy)
 	f.numbers(r.StartedAt, r.FinishedAt, int64(len(r.Revisions)))
 	for _, rev := range r.Revisions {
 		f.texts(rev.Repository, rev.SHA, rev.PreviousSHA)

@@ -28,7 +28,7 @@ var derived = []string{
 
 // facts are the tables that it reads.
 var facts = []string{
-	"repositories", "branches", "commits", "change_requests", "pipeline_runs", "deployments", "incidents", "services", "ownership", "teams", "people",
+	"repositories", "branches", "commits", "change_requests", "pipeline_runs", "artifacts", "deployments", "incidents", "services", "ownership", "teams", "people",
 }
 
 // bench is a store with an intake, for one test.

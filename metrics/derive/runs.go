@@ -21,7 +21,9 @@ type run struct {
 	line       string
 	hash       uint64
 	remediates []string // as told
-	hidden     bool     // it happened after the cutoff
+	named      []named  // revisions as told; which they are stands in Revisions, see findCommits
+	images     []string
+	hidden     bool // it happened after the cutoff
 }
 
 // telling names what a run was told as, and which version of it.
@@ -80,7 +82,7 @@ func (l *runList) load(ctx context.Context, d *Deriver, names []string) error {
 	var (
 		r                                      run
 		tier, repositories, shas, previousSHAs string
-		remediates, incidents                  string
+		remediates, incidents, roles, images   string
 		created, updated                       int64
 		verdict                                int8
 	)
@@ -89,7 +91,7 @@ func (l *runList) load(ctx context.Context, d *Deriver, names []string) error {
 	for rows.Next() {
 		r = run{}
 		if err := rows.Scan(&r.told.source, &r.told.id, &r.told.attempt, &r.told.service, &r.told.version, &r.Environment, &tier, &r.Target, &r.Status,
-			&created, &r.StartedAt, &r.FinishedAt, &updated, &repositories, &shas, &previousSHAs, &r.VersionName, &r.Artifact,
+			&created, &r.StartedAt, &r.FinishedAt, &updated, &repositories, &shas, &previousSHAs, &roles, &images, &r.VersionName, &r.Artifact,
 			&r.Rollback, &r.Hotfix, &r.Unplanned, &remediates, &incidents, &verdict, &r.Way, &r.URL); err != nil {
 			return err
 		}
@@ -97,14 +99,18 @@ func (l *runList) load(ctx context.Context, d *Deriver, names []string) error {
 			*word = once(words, *word)
 		}
 		r.line = once(words, lineName(r.Environment, tier))
-		at, previous := split(nil, shas), split(nil, previousSHAs)
+		r.Source = r.told.source
+		at, previous, parts := split(nil, shas), split(nil, previousSHAs), split(nil, roles)
 		for i, repository := range split(nil, repositories) {
-			rev := attribution.Revision{Repository: once(words, repository), SHA: at[i]}
+			n := named{Revision: attribution.Revision{Repository: once(words, repository), SHA: at[i]}}
 			if previousSHAs != "" {
-				rev.PreviousSHA = previous[i]
+				n.PreviousSHA = previous[i]
 			}
-			r.Revisions = append(r.Revisions, rev)
+			role, rule, _ := strings.Cut(parts[i], "/")
+			n.config, n.rule = role == "config", once(words, cmp.Or(rule, byCommit))
+			r.named = append(r.named, n)
 		}
+		r.images = split(nil, images)
 		r.remediates, r.RemediatesIncidents = split(nil, remediates), split(nil, incidents)
 		if verdict >= 0 {
 			failed := verdict == 1
@@ -174,8 +180,8 @@ func (l *runList) put(r *run, ordered bool) {
 }
 
 // current are the runs as they are known now, ordered by source, id and attempt, with the ids by which runs name each
-// other turned into the ids of runs. seed is that of their hashes.
-func (l *runList) current(f *fingerprint) []*run {
+// other turned into the ids of runs.
+func (l *runList) current() []*run {
 	runs := make([]*run, 0, len(l.all))
 	for i, r := range l.all {
 		best := r
@@ -199,12 +205,16 @@ func (l *runList) current(f *fingerprint) []*run {
 		runs = append(runs, best)
 	}
 	l.resolve(runs)
+	return runs
+}
+
+// seal gives the runs their hashes, once all that is known of them is in them.
+func seal(runs []*run, f *fingerprint) {
 	for _, r := range runs {
 		if r.hash == 0 {
 			r.hash = f.run(&r.Run)
 		}
 	}
-	return runs
 }
 
 // id is what a run is called within its service.

@@ -10,6 +10,8 @@ SELECT toString(source) AS source, id, attempt, toString(service) AS told_of, ve
        arrayStringConcat(revisions.repository, '\0') AS repositories,
        arrayStringConcat(revisions.sha, '\0') AS shas,
        arrayStringConcat(revisions.previous_sha, '\0') AS previous_shas,
+       arrayStringConcat(arrayMap(r -> concat(r.role, '/', r.rule), revisions), '\0') AS roles,
+       arrayStringConcat(images, '\0') AS images,
        version_name, artifact, rollback, hotfix, unplanned,
        arrayStringConcat(remediates, '\0') AS remediates,
        arrayStringConcat(remediates_incidents, '\0') AS remediates_incidents,

@@ -120,7 +120,7 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	if err := st.runs.load(ctx, d, names); err != nil {
 		return err
 	}
-	runs := st.runs.current(newFingerprint(d.seed))
+	runs := st.runs.current()
 	incidents, err := d.loadIncidents(ctx, names, runs)
 	if err != nil {
 		return err
@@ -129,6 +129,13 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	if err != nil {
 		return err
 	}
+	if err := d.findCommits(ctx, svc, runs, repos); err != nil {
+		return err
+	}
+	if repos, err = d.repositoriesOf(ctx, svc, runs); err != nil {
+		return err
+	}
+	seal(runs, newFingerprint(d.seed))
 	first := firstProduction(runs)
 	keep := svc.created != attribution.Absent && first != nil && first.FinishedAt >= svc.created
 	config := fmt.Sprintf("%q %d %t %d %+v", svc.parts, svc.created, keep, d.peopleEpoch, dir.owners[id])

@@ -1,6 +1,7 @@
 package derive_test
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +30,7 @@ func drawStory(t *rapid.T, prefix string) []event.Event {
 	s.services()
 	s.code("shop", s.int("commits of shop", 3, 9))
 	s.code("conf", s.int("commits of conf", 0, 3))
+	s.artifacts()
 	s.deployments()
 	s.incidents()
 	return s.tellings
@@ -121,7 +123,34 @@ func (s *story) services() {
 	}
 }
 
-func sha(repo string, i int) string { return fmt.Sprintf("%s%02d", repo, i) }
+func sha(repo string, i int) string {
+	return fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "%s %d", repo, i)))
+}
+
+// artifacts draws what was built of which commit.
+func (s *story) artifacts() {
+	for _, id := range []string{"shop:v1", "shop:v2", "sha256:1"} {
+		for range s.int("tellings of artifact "+id, 0, 2) {
+			repo := s.one("built of", "shop", "shop", "conf")
+			a := &event.Artifact{Telling: s.told("ci"), ID: s.prefix + id, Repository: s.prefix + repo, SHA: sha(repo, s.int("built of", 0, 9)), BuiltAt: s.maybe("built"),
+				Version: s.one("version", "", "v1", "v2"), Digest: s.one("digest", "", s.prefix+"sha256:1", s.prefix+"sha256:2")}
+			s.tell(a)
+		}
+	}
+}
+
+// images draws what a deployment names in place of a commit.
+func (s *story) images() []string {
+	switch s.int("images", 0, 5) {
+	case 0:
+		return []string{s.prefix + s.one("image", "shop:v1", "shop:v2", "side:v1")}
+	case 1:
+		return []string{"side:9", "registry/shop:v1-g" + sha("shop", s.int("tag", 0, 9))[:7]}
+	case 2:
+		return []string{s.prefix + "shop:v1@" + s.prefix + "sha256:" + s.one("digest", "1", "2")}
+	}
+	return nil
+}
 
 // code draws a repository's commits, change requests, branch and pipelines.
 func (s *story) code(repo string, commits int) {
@@ -244,10 +273,16 @@ func (s *story) deployments() {
 			d.Status = s.one("status", "succeeded", "succeeded", "succeeded", "succeeded", "failed", "in_progress", "cancelled")
 			d.Environment = s.one("environment", "production", "production", "production", "production", "prod-us", "staging", "Staging")
 			d.Target = s.one("target", "eu", "eu", "eu", "us", "")
-			d.Revisions = nil
+			d.Revisions, d.Images = nil, s.images()
 			for _, repo := range []string{"shop", "conf"} {
-				if s.chance("of "+repo, 2) || repo == "shop" && !s.chance("not of shop", 6) {
+				if s.chance("of "+repo, 2) || repo == "shop" && d.Images == nil && !s.chance("not of shop", 6) {
 					r := event.Revision{Repository: s.prefix + repo, SHA: sha(repo, s.int("revision", 0, 9))}
+					if s.chance("beginning of the name", 8) {
+						r.SHA = r.SHA[:10]
+					}
+					if repo == "conf" && s.chance("config", 2) {
+						r.Role = "config"
+					}
 					if s.chance("previous", 10) {
 						r.PreviousSHA = sha(repo, s.int("previous", 0, 9))
 					}

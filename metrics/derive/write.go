@@ -183,16 +183,16 @@ func duration(ms int64) *int64 {
 }
 
 type runRows struct {
-	line, service, id, target, status, kind, deployment, version, way, url []string
-	at                                                                     []time.Time
-	started                                                                []*time.Time
-	teams, flags                                                           [][]string
-	commits, changes                                                       []uint32
+	line, service, id, target, status, kind, deployment, version, way, url, foundBy, source []string
+	at                                                                                      []time.Time
+	started                                                                                 []*time.Time
+	teams, flags                                                                            [][]string
+	commits, changes                                                                        []uint32
 }
 
 func (t *runRows) columns() (string, []any, int) {
-	return "environment, service, at, run, teams, target, status, kind, deployment, started_at, version_name, way, commits, changes, flags, url",
-		[]any{t.line, t.service, t.at, t.id, t.teams, t.target, t.status, t.kind, t.deployment, t.started, t.version, t.way, t.commits, t.changes, t.flags, t.url}, len(t.id)
+	return "environment, service, at, run, teams, target, status, kind, deployment, started_at, version_name, way, commits, changes, flags, found_by, source, url",
+		[]any{t.line, t.service, t.at, t.id, t.teams, t.target, t.status, t.kind, t.deployment, t.started, t.version, t.way, t.commits, t.changes, t.flags, t.foundBy, t.source, t.url}, len(t.id)
 }
 
 func (t *runRows) add(line, service string, teams []string, r *attribution.Run, at int64, res *attribution.Result, deployment string) {
@@ -201,6 +201,7 @@ func (t *runRows) add(line, service string, teams []string, r *attribution.Run, 
 	t.kind, t.deployment, t.started = append(t.kind, res.Kind), append(t.deployment, deployment), append(t.started, optional(r.StartedAt))
 	t.version, t.way, t.url = append(t.version, r.VersionName), append(t.way, r.Way), append(t.url, r.URL)
 	t.commits, t.changes, t.flags = append(t.commits, uint32(res.Commits)), append(t.changes, uint32(res.Changes)), append(t.flags, list(res.Flags))
+	t.foundBy, t.source = append(t.foundBy, r.FoundBy), append(t.source, r.Source)
 }
 
 type deploymentRows struct {
