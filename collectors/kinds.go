@@ -17,6 +17,7 @@ import (
 	"cairn/collectors/humanitec"
 	"cairn/collectors/incidentio"
 	"cairn/collectors/jenkins"
+	"cairn/collectors/kubernetes"
 	"cairn/collectors/opsgenie"
 	"cairn/collectors/pagerduty"
 	"cairn/collectors/port"
@@ -84,6 +85,7 @@ func Kinds() map[string]Kind {
 		"humanitec":    kind("deployments of Humanitec's Platform Orchestrator", humanitec.DefaultConfig, linkHumanitec),
 		"incidentio":   kind("incidents of incident.io", incidentio.DefaultConfig, linkIncidentIO),
 		"jenkins":      kind("builds and deployments of Jenkins", jenkins.DefaultConfig, linkJenkins),
+		"kubernetes":   kind("requests and deployments of a cluster: Crossplane, Kratix, Flux and Argo CD", kubernetes.DefaultConfig, linkKubernetes),
 		"opsgenie":     kind("incidents of Opsgenie, and alerts that are incidents", opsgenie.DefaultConfig, linkOpsgenie),
 		"pagerduty":    kind("incidents of PagerDuty", pagerduty.DefaultConfig, linkPagerDuty),
 		"port":         kind("services, teams, owners and runs of self-service actions of Port", port.DefaultConfig, linkPort),
@@ -145,6 +147,24 @@ func linkGitLab(cfg gitlab.Config, d Deps) (*Link, error) {
 		if l.Receiver, err = c.Receiver(); err != nil {
 			return nil, err
 		}
+	}
+	return l, nil
+}
+
+func linkKubernetes(cfg kubernetes.Config, d Deps) (*Link, error) {
+	credential, err := kubernetes.NewCredential(cfg, d.Transport.Next) // without a network it makes one of its own, with the cluster's certificates
+	if err != nil {
+		return nil, err
+	}
+	l := newLink("kubernetes", cfg.Name, credential, d)
+	c, err := kubernetes.New(cfg, d.Rules, l.client(), credential.Server())
+	if err != nil {
+		return nil, err
+	}
+	l.Check = c.Check
+	l.Connection = connected[*kubernetes.Turn]{c}
+	if r := c.Receiver(); r != nil {
+		l.Receiver = r
 	}
 	return l, nil
 }

@@ -168,7 +168,7 @@ func StreamOutcomes() []string {
 
 // StreamKinds are what streams can list, in the order in which they are told of.
 func StreamKinds() []string {
-	return []string{"repositories", "teams", "commits", "changes", "runs", "deployments", "releases", "incidents", "ownership", "catalogue", "requests", "checks", "workspaces"}
+	return []string{"repositories", "teams", "commits", "changes", "runs", "deployments", "releases", "incidents", "ownership", "catalogue", "definitions", "workspaces", "requests", "checks"}
 }
 
 // IsProblem says whether an outcome means that a stream cannot be read.

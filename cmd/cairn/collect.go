@@ -19,7 +19,8 @@ type collectCommand struct {
 	GitHub collectGitHub `cmd:"" name:"github" help:"Everything that the configured connections to GitHub may read, once."`
 	GitLab collectGitLab `cmd:"" name:"gitlab" help:"Everything that the configured connections to GitLab may read, once."`
 
-	Sources collectSources `cmd:"" help:"Everything that the configured sources may read, of whatever system, once."`
+	Kubernetes collectKubernetes `cmd:"" name:"kubernetes" help:"Requests and deployments of the configured clusters, once."`
+	Sources    collectSources    `cmd:"" help:"Everything that the configured sources may read, of whatever system, once."`
 }
 
 type collectGit struct {

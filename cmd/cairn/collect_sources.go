@@ -23,6 +23,8 @@ type collectGitHub struct{ collectSource }
 
 type collectGitLab struct{ collectSource }
 
+type collectKubernetes struct{ collectSource }
+
 type collectSources struct{ collectSource }
 
 // Run reads the configured sources.
@@ -38,6 +40,11 @@ func (c *collectGitHub) Run(ctx context.Context, w *world, g *Globals) error {
 // Run reads the configured connections to GitLab.
 func (c *collectGitLab) Run(ctx context.Context, w *world, g *Globals) error {
 	return c.run(ctx, w, g, "gitlab")
+}
+
+// Run reads the configured clusters.
+func (c *collectKubernetes) Run(ctx context.Context, w *world, g *Globals) error {
+	return c.run(ctx, w, g, "kubernetes")
 }
 
 // run reads until all news and all history is told, shows how far it has come, and says what was left out and why.

@@ -58,6 +58,7 @@ var onlyIn = map[string][]string{
 	"github.com/google/go-github":       {"collectors/github"},
 	"github.com/grafana":                {"grafana"},
 	"github.com/xanzy/go-gitlab":        {"collectors/gitlab"},
+	"k8s.io":                            {"collectors/kubernetes"},
 	"github.com/go-echarts/go-echarts":  {"dashboards"},
 	"github.com/wneessen/go-mail":       {"reports"},
 	"github.com/alecthomas/kong":        {"cmd"},

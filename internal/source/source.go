@@ -48,6 +48,7 @@ type Stream struct {
 // Kinds of streams.
 const (
 	Repositories = "repositories" // those of the connection, from which the other streams follow
+	Definitions  = "definitions"  // kinds of things that can be asked for, from which the other streams follow
 	Teams        = "teams"        // teams and who is in them
 	Commits      = "commits"
 	Changes      = "changes" // pull or merge requests
