@@ -14,6 +14,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/hook"
 	"cairn/internal/reading"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -44,11 +45,11 @@ func (cfg Config) Hears() bool { return len(cfg.WebhookSecrets) > 0 }
 
 // NewCredential makes what adds the token to requests.
 func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
-	at, err := reading.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	return &reading.Credential{Header: "Circle-Token", Value: cfg.Token, At: at, Next: next}, nil
+	return &rest.Credential{Header: "Circle-Token", Value: cfg.Token, At: at, Next: next}, nil
 }
 
 // Connection reads and hears one CircleCI. It is safe for use from several goroutines.
@@ -56,7 +57,7 @@ type Connection struct {
 	*reading.Connection
 	cfg          Config
 	rules        *rules.Rules
-	api          reading.API
+	api          rest.API
 	scheme       *signature.Scheme // nil: webhooks are not heard
 	repositories *rules.Names
 }
@@ -71,11 +72,11 @@ func New(cfg Config, r *rules.Rules, client *http.Client) (*Connection, error) {
 	case cfg.Every < time.Minute:
 		return nil, fault.New(fault.Invalid, "every is %s: give a minute or more", cfg.Every)
 	}
-	at, err := reading.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	c := &Connection{cfg: cfg, rules: r, api: reading.API{Name: cfg.Name, System: "CircleCI", Base: at.JoinPath("api/v2"), Client: client, Needs: "a personal API token of somebody who follows the project"}}
+	c := &Connection{cfg: cfg, rules: r, api: rest.API{Name: cfg.Name, System: "CircleCI", Base: at.JoinPath("api/v2"), Client: client, Needs: "a personal API token of somebody who follows the project"}}
 	if c.repositories, err = rules.Repositories("repositories", cfg.Repositories); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/hook"
 	"cairn/internal/reading"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -52,7 +53,7 @@ func (cfg Config) address() (*url.URL, error) {
 	if cfg.URL == "" && !cfg.Reads() {
 		return &url.URL{}, nil // nothing is asked
 	}
-	return reading.Address("url", cfg.URL)
+	return rest.Address("url", cfg.URL)
 }
 
 // NewCredential makes what adds the token to requests.
@@ -61,7 +62,7 @@ func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error
 	if err != nil {
 		return nil, err
 	}
-	return &reading.Credential{Header: "Authorization", Value: "token " + cfg.Token, At: at, Next: next}, nil
+	return &rest.Credential{Header: "Authorization", Value: "token " + cfg.Token, At: at, Next: next}, nil
 }
 
 // Connection reads and hears one Gitea. It is safe for use from several goroutines.
@@ -69,7 +70,7 @@ type Connection struct {
 	*reading.Connection
 	cfg               Config
 	rules             *rules.Rules
-	api               reading.API
+	api               rest.API
 	scheme            *signature.Scheme // nil: webhooks are not heard
 	include, excluded *rules.Names
 }
@@ -86,7 +87,7 @@ func New(cfg Config, r *rules.Rules, client *http.Client) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Connection{cfg: cfg, rules: r, api: reading.API{Name: cfg.Name, System: "Gitea", Base: at.JoinPath("api/v1"), Client: client, Needs: "the scope read:repository"}}
+	c := &Connection{cfg: cfg, rules: r, api: rest.API{Name: cfg.Name, System: "Gitea", Base: at.JoinPath("api/v1"), Client: client, Needs: "the scope read:repository"}}
 	for _, list := range []struct {
 		place    string
 		patterns []string

@@ -12,6 +12,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -62,7 +63,7 @@ func (cfg Config) Hears() bool { return len(cfg.WebhookSecrets) > 0 }
 
 // NewCredential makes what adds the key to requests.
 func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error
 	if cfg.APIKey != "" {
 		value = "Bearer " + cfg.APIKey
 	}
-	return &feed.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
+	return &rest.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
 }
 
 // Incidents reads and hears the incidents of one account. It is safe for use from several goroutines.
@@ -82,7 +83,7 @@ type Incidents struct {
 	cfg      Config
 	scheme   *signature.Scheme // nil: webhooks are not heard
 	services *rules.Names
-	api      feed.API
+	api      rest.API
 }
 
 // New makes a connection. Errors are fault.Invalid.
@@ -93,11 +94,11 @@ func New(cfg Config, client *http.Client) (*Incidents, error) {
 	case cfg.Every < time.Minute:
 		return nil, fault.New(fault.Invalid, "every is %s: give a minute or more", cfg.Every)
 	}
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	c := &Incidents{cfg: cfg, api: feed.API{Name: cfg.Name, System: "incident.io", Base: at, Client: client, Needs: "the permission to view data, such as public incidents"}}
+	c := &Incidents{cfg: cfg, api: rest.API{Name: cfg.Name, System: "incident.io", Key: "key", Base: at, Client: client, Needs: "the permission to view data, such as public incidents"}}
 	if c.services, err = rules.Services("services", cfg.Services); err != nil {
 		return nil, err
 	}

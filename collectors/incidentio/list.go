@@ -11,6 +11,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/source"
 )
 
@@ -94,7 +95,7 @@ func (c *Incidents) Check(ctx context.Context) (source.Access, error) {
 		}
 	}
 	if err := c.api.Get(ctx, "v1/identity", nil, &who); err != nil {
-		if errors.Is(err, feed.ErrRefused) || fault.KindOf(err) == fault.Unavailable {
+		if errors.Is(err, rest.ErrRefused) || fault.KindOf(err) == fault.Unavailable {
 			return a, err
 		}
 	}

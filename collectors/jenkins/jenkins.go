@@ -17,6 +17,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/hook"
 	"cairn/internal/reading"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -70,7 +71,7 @@ func (cfg Config) address() (*url.URL, error) {
 	if cfg.URL == "" || cfg.User == "" || cfg.Token == "" {
 		return nil, fault.New(fault.Invalid, "url, user and token are needed: the address of Jenkins, and a user of it with an API token; webhooks only say that there is something to read")
 	}
-	return reading.Address("url", cfg.URL)
+	return rest.Address("url", cfg.URL)
 }
 
 // NewCredential makes what adds user and token to requests.
@@ -79,7 +80,7 @@ func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error
 	if err != nil {
 		return nil, err
 	}
-	return &reading.Credential{Header: "Authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.User+":"+cfg.Token)), At: at, Next: next}, nil
+	return &rest.Credential{Header: "Authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.User+":"+cfg.Token)), At: at, Next: next}, nil
 }
 
 // Connection reads one Jenkins and hears its webhooks. It is safe for use from several goroutines.
@@ -87,7 +88,7 @@ type Connection struct {
 	*reading.Connection
 	cfg                                        Config
 	rules                                      *rules.Rules
-	api                                        reading.API
+	api                                        rest.API
 	scheme                                     *signature.Scheme // nil: webhooks are not heard
 	repositories, libraries, include, excluded *rules.Names
 }
@@ -103,7 +104,7 @@ func New(cfg Config, r *rules.Rules, client *http.Client) (*Connection, error) {
 	case cfg.Unstable != failed && cfg.Unstable != succeeded:
 		return nil, fault.New(fault.Invalid, "unstable is %q: expected failed or succeeded", cfg.Unstable)
 	}
-	c := &Connection{cfg: cfg, rules: r, api: reading.API{Name: cfg.Name, System: "Jenkins", Base: at, Client: client, Needs: "the permissions Overall/Read and Job/Read"}}
+	c := &Connection{cfg: cfg, rules: r, api: rest.API{Name: cfg.Name, System: "Jenkins", Base: at, Client: client, Needs: "the permissions Overall/Read and Job/Read"}}
 	if c.repositories, err = rules.Repositories("repositories", cfg.Repositories); err != nil {
 		return nil, err
 	}

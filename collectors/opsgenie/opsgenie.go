@@ -17,6 +17,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -57,7 +58,7 @@ func (cfg Config) Hears() bool {
 
 // NewCredential makes what adds the key to requests.
 func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error
 	if cfg.APIKey != "" {
 		value = "GenieKey " + cfg.APIKey
 	}
-	return &feed.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
+	return &rest.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
 }
 
 // Incidents reads and hears the incidents of one account. It is safe for use from several goroutines.
@@ -79,7 +80,7 @@ type Incidents struct {
 	services *rules.Names
 	alerts   *rules.Names
 	memory   *hook.Memory[alert]
-	api      feed.API
+	api      rest.API
 }
 
 // New makes a connection. Errors are fault.Invalid.
@@ -90,13 +91,13 @@ func New(cfg Config, client *http.Client) (*Incidents, error) {
 	case cfg.Every < time.Minute:
 		return nil, fault.New(fault.Invalid, "every is %s: give a minute or more", cfg.Every)
 	}
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
 	c := &Incidents{
 		cfg: cfg, memory: hook.NewMemory[alert](20_000),
-		api: feed.API{Name: cfg.Name, System: "Opsgenie", Base: at, Client: client, Needs: "the right Read, and configuration access for names of services"},
+		api: rest.API{Name: cfg.Name, System: "Opsgenie", Key: "key", Base: at, Client: client, Needs: "the right Read, and configuration access for names of services"},
 	}
 	if c.services, err = rules.Services("services", cfg.Services); err != nil {
 		return nil, err
@@ -235,7 +236,7 @@ func (c *Incidents) page(ctx context.Context, t *feed.Turn, query, cursor string
 func (c *Incidents) get(ctx context.Context, path string, q url.Values, into any) error {
 	err := c.api.Get(ctx, path, q, into)
 	if err != nil && strings.Contains(err.Error(), "Key format is not valid") {
-		return fault.Replace(fault.Denied, feed.ErrRefused, "%s: Opsgenie refuses the key: it is mistyped, or of an account elsewhere; for accounts in the EU set url: https://api.eu.opsgenie.com", c.cfg.Name)
+		return fault.Replace(fault.Denied, rest.ErrRefused, "%s: Opsgenie refuses the key: it is mistyped, or of an account elsewhere; for accounts in the EU set url: https://api.eu.opsgenie.com", c.cfg.Name)
 	}
 	return err
 }
@@ -297,7 +298,7 @@ func (c *Incidents) serviceName(ctx context.Context, t *feed.Turn, id string) (s
 	var answer struct{ Data struct{ Name string } }
 	t.Asked()
 	err := c.get(ctx, "v1/services/"+id, nil, &answer)
-	if err != nil && fault.KindOf(err) != fault.NotFound && (fault.KindOf(err) != fault.Denied || errors.Is(err, feed.ErrRefused)) {
+	if err != nil && fault.KindOf(err) != fault.NotFound && (fault.KindOf(err) != fault.Denied || errors.Is(err, rest.ErrRefused)) {
 		return "", err
 	}
 	t.Learn(id, answer.Data.Name)
@@ -315,7 +316,7 @@ func (c *Incidents) Check(ctx context.Context) (source.Access, error) {
 	thing := source.Thing{Kind: source.Incidents, What: "the incidents"}
 	var answer struct{ TotalCount int64 }
 	switch err := c.get(ctx, "v1/incidents", url.Values{"limit": {"1"}}, &answer); {
-	case err != nil && (fault.KindOf(err) != fault.Denied || errors.Is(err, feed.ErrRefused)):
+	case err != nil && (fault.KindOf(err) != fault.Denied || errors.Is(err, rest.ErrRefused)):
 		return a, err
 	case err != nil:
 		thing.Denied = err.Error()

@@ -12,6 +12,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/source"
 )
 
@@ -217,7 +218,7 @@ func (c *Incidents) Check(ctx context.Context) (source.Access, error) {
 	thing := source.Thing{Kind: source.Incidents, What: "the incidents"}
 	var answer struct{ Total int64 }
 	switch err := c.api.Get(ctx, "incidents", url.Values{"limit": {"1"}, "total": {"true"}, "date_range": {"all"}}, &answer); {
-	case err != nil && (fault.KindOf(err) != fault.Denied || errors.Is(err, feed.ErrRefused)):
+	case err != nil && (fault.KindOf(err) != fault.Denied || errors.Is(err, rest.ErrRefused)):
 		return a, err
 	case err != nil:
 		thing.Denied = err.Error()

@@ -12,6 +12,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -41,7 +42,7 @@ func (cfg Config) Hears() bool { return len(cfg.WebhookSecrets) > 0 }
 
 // NewCredential makes what adds the key to requests.
 func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error
 	if cfg.APIKey != "" {
 		value = "Token token=" + cfg.APIKey
 	}
-	return &feed.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
+	return &rest.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
 }
 
 // Incidents reads and hears the incidents of one account. It is safe for use from several goroutines.
@@ -62,7 +63,7 @@ type Incidents struct {
 	scheme   *signature.Scheme // nil: webhooks are not heard
 	services *rules.Names
 	memory   *hook.Memory[occurrence]
-	api      feed.API
+	api      rest.API
 }
 
 // New makes a connection. Errors are fault.Invalid.
@@ -73,13 +74,13 @@ func New(cfg Config, client *http.Client) (*Incidents, error) {
 	case cfg.Every < time.Minute:
 		return nil, fault.New(fault.Invalid, "every is %s: give a minute or more", cfg.Every)
 	}
-	at, err := feed.Address("url", cfg.URL)
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
 	c := &Incidents{
 		cfg: cfg, memory: hook.NewMemory[occurrence](20_000),
-		api: feed.API{Name: cfg.Name, System: "PagerDuty", Base: at, Client: client, Accept: "application/vnd.pagerduty+json;version=2", Needs: "to be a key of the whole account, read-only is enough"},
+		api: rest.API{Name: cfg.Name, System: "PagerDuty", Key: "key", Base: at, Client: client, Accept: "application/vnd.pagerduty+json;version=2", Needs: "to be a key of the whole account, read-only is enough"},
 	}
 	if c.services, err = rules.Services("services", cfg.Services); err != nil {
 		return nil, err

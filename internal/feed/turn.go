@@ -1,3 +1,6 @@
+// Package feed is what the connections of systems have in common that are read by one list of things, which begin, change
+// and end: the turns of the one stream, and the walk over its list. It stands between such a system's API and the
+// collector that understands what is answered.
 package feed
 
 import (

@@ -1,3 +1,6 @@
+// Package reading is what the connections of systems have in common that are read list by list, each list newest first:
+// which groups (jobs, projects, repositories) there are, and the walk over a list of each. It stands between such a system's
+// API and the collector that understands what is answered.
 package reading
 
 import (
