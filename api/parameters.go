@@ -97,6 +97,8 @@ func parameters() map[string]Parameter {
 		"problems":         flag("Only streams that cannot be read: denied, gone or failed.", false),
 		"source":           text("Webhooks of this source; without it of all.", "github"),
 		"event":            text("Webhooks of this kind, by the sender's name of what happened.", "pull_request"),
+		"way":              text("Requests made in this way.", "crossplane_claim"),
+		"status:request":   oneOf("Requests with this status.", nil, metrics.RequestStatuses()...),
 		"outcome:delivery": oneOf("Webhooks with this outcome.", nil, deliveryOutcomes()...),
 		"since":            text("Webhooks that came at this instant or later.", "2026-01-01T00:00:00Z"),
 		"until":            text("Webhooks that came before this instant.", "2026-02-01T00:00:00Z"),

@@ -149,6 +149,25 @@ func (s *Server) incidents(c echo.Context) error {
 	return answer(c, list)
 }
 
+// provisioning is what was asked of the platform.
+func (s *Server) provisioning(c echo.Context) error {
+	p, err := paging(c)
+	if err != nil {
+		return err
+	}
+	q := c.QueryParams()
+	f := metrics.RequestFilter{Service: q.Get("service"), Team: q.Get("team"), Way: q.Get("way"), Status: q.Get("status")}
+	if f.From, f.To, err = span(q); err != nil {
+		return err
+	}
+	list, err := s.deps.Engine.Requests(c.Request().Context(), f, p)
+	if err != nil {
+		return err
+	}
+	linkNext(c, "cursor", list.Next)
+	return answer(c, list)
+}
+
 // named is a parameter of the path, as the caller meant it: a slash in it is written %2F.
 func named(c echo.Context, name string) string {
 	text := c.Param(name)

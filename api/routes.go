@@ -84,6 +84,9 @@ func (s *Server) routes() []route {
 			query: []string{"service", "team", "environment", "deployment", "waiting", "from:list", "to:list", "tz", "limit", "cursor"}, answer: metrics.ChangeList{}, table: true, errors: readable(http.StatusNotFound)},
 		{method: http.MethodGet, path: "/api/v1/incidents", handler: s.incidents, name: "incidents", tag: tagRecords, summary: "Incidents, newest first",
 			query: []string{"service", "team", "open", "cause", "from:list", "to:list", "tz", "limit", "cursor"}, answer: metrics.IncidentList{}, table: true, errors: readable(http.StatusNotFound)},
+		{method: http.MethodGet, path: "/api/v1/provisioning", handler: s.provisioning, name: "provisioning", tag: tagRecords, summary: "What was asked of the platform, newest first, and how each way of asking went",
+			detail: "As CSV the requests alone.",
+			query:  []string{"service", "team", "way", "status:request", "from:list", "to:list", "tz", "limit", "cursor"}, answer: metrics.RequestList{}, table: true, errors: readable(http.StatusNotFound)},
 
 		{method: http.MethodGet, path: "/api/v1/sources", handler: s.sources, name: "sources", tag: tagSources, summary: "Every system that facts come from, by name: how far it is told, and what fails",
 			answer: metrics.SourceList{}, table: true, errors: readable()},

@@ -27,6 +27,8 @@ func tableOf(v any) (t table, ok bool) {
 		return changesTable(v.Changes), true
 	case metrics.IncidentList:
 		return incidentsTable(v.Incidents), true
+	case metrics.RequestList:
+		return requestsTable(v.Requests), true
 	case metrics.SourceList:
 		return sourcesTable(v.Sources), true
 	case metrics.Unmatched:
@@ -166,6 +168,16 @@ func sourcesTable(list []metrics.SourceRecord) table {
 			row = append(row, s.Outcomes[outcome])
 		}
 		t.rows = append(t.rows, append(row, s.Facts, s.Requests, s.SucceededAt, s.NewsUpTo, s.HistoryBackTo, s.Complete, s.StreamsComplete, s.StreamsUncounted, s.Done, s.Total, s.SecondsLeft, s.Error, s.DeliveriesLatest))
+	}
+	return t
+}
+
+func requestsTable(list []metrics.RequestRecord) table {
+	t := table{name: "provisioning", header: strings.Fields("id source service teams resource_type way on_platform environment status requested_at approved_at ready_at failed_at deleted_at hours_to_ready url")}
+	for _, r := range list {
+		t.rows = append(t.rows, []any{
+			r.ID, r.Source, r.Service, r.Teams, r.ResourceType, r.Way, r.OnPlatform, r.Environment, r.Status, r.RequestedAt, r.ApprovedAt, r.ReadyAt, r.FailedAt, r.DeletedAt, r.HoursToReady, r.URL,
+		})
 	}
 	return t
 }

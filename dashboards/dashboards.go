@@ -109,6 +109,7 @@ func (p *Pages) routes() []route {
 		{"/services/:id", p.service},
 		{"/metrics/:id", p.metric},
 		{"/deployments/:service/:id", p.deployment},
+		{"/provisioning", p.provisioning},
 		{"/sources", p.sources},
 		{"/sources/unmatched", p.unmatched},
 		{"/sources/:name", p.source},

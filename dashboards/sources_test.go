@@ -177,3 +177,28 @@ func TestWhatIsUnmatchedIsTold(t *testing.T) {
 	harmless(t, "/sources/unmatched", w)
 	sound(t, "/sources/unmatched", w.Body.String())
 }
+
+// What /provisioning tells of requests with names that nobody should choose, and of none.
+func TestWhatWasAskedOfThePlatformIsShown(t *testing.T) {
+	p := siteOver(t, storetest.New(t), fact{"type": "service", "id": "shop"}, fact{"type": "team", "id": hostile},
+		fact{"type": "provisioning_request", "id": "r1", "team": hostile, "service": "shop", "resource_type": hostile, "way": "crossplane_claim", "on_platform": true, "status": "ready", "requested_at": "2026-05-19T10:00:00Z", "ready_at": "2026-05-19T10:30:00Z", "source": "kubernetes"},
+		fact{"type": "provisioning_request", "id": "r2", "service": "shop", "resource_type": "bucket", "way": "ticket", "status": "in_progress", "requested_at": "2026-05-18T10:00:00Z", "approved_at": "2026-05-18T16:00:00Z", "source": "desk"})
+	for target, says := range map[string][]string{
+		"/provisioning":                     {"2 requests, 1 without a person in between. 1 became ready, 1 is open.", hostile, "crossplane claim", "30 min", "n = 1", "bucket"},
+		"/provisioning?way=ticket":          {"1 request, 0 without a person in between.", "All that was asked", "bucket"},
+		"/provisioning?service=shop":        {"Asked of the platform: shop"},
+		"/provisioning?status=failed":       {"Nothing was asked of the platform in this window."},
+		"/services/shop":                    {"What was asked of the platform for it"},
+		"/teams/" + url.PathEscape(hostile): {"What it asked of the platform"},
+	} {
+		w := fetch(p, "GET", target)
+		text := read(t, w)
+		for _, say := range says {
+			if w.Code != 200 || !strings.Contains(text, say) {
+				t.Errorf("%s: %d, does not say %q:\n%.2000s", target, w.Code, say, text)
+			}
+		}
+		harmless(t, target, w)
+		sound(t, target, w.Body.String())
+	}
+}

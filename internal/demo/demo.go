@@ -55,6 +55,7 @@ type organisation struct {
 	repositories []*repository
 	incidents    []*incident
 	deployments  []*event.Deployment
+	images       map[string]bool // told as artifacts
 
 	facts event.Batch
 }
@@ -75,7 +76,7 @@ func (s story) inWorstWeek(at time.Time) bool {
 // found sets up everybody and everything that the organisation has.
 func found(cfg Config) *organisation {
 	until := cfg.Until.UTC().Truncate(time.Second)
-	o := &organisation{seed: cfg.Seed, from: day(until.AddDate(0, -Months, 0)), until: until}
+	o := &organisation{seed: cfg.Seed, from: day(until.AddDate(0, -Months, 0)), until: until, images: map[string]bool{}}
 	o.story = story{
 		golden:       monday(until.AddDate(0, -7, 0)),
 		reorganised:  firstOfMonth(until.AddDate(0, -5, 0)),

@@ -2,7 +2,9 @@ package demo
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 
 	"cairn/internal/event"
@@ -164,11 +166,18 @@ func (o *organisation) file(f *event.Deployment) {
 func (o *organisation) tool(s *service, at time.Time) string {
 	switch s.way(at) {
 	case "golden_path":
-		return "argocd"
+		return oneOf(s.id, "argocd", "argocd", "flux", "humanitec")
 	case "own":
-		return "jenkins"
+		return oneOf(s.id, "jenkins", "circleci", "gitea", "gitlab")
 	}
 	return "shell"
+}
+
+// oneOf is always the same for one service.
+func oneOf(service string, tools ...string) string {
+	h := fnv.New32a()
+	h.Write([]byte(service))
+	return tools[h.Sum32()%uint32(len(tools))]
 }
 
 // run makes one deployment run to one region.
@@ -184,6 +193,10 @@ func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, s
 	}
 	if f.StartedAt.After(f.FinishedAt) {
 		f.StartedAt = at
+	}
+	if f.Tool == "flux" { // it deploys an image, and knows of no commit but that of its configuration
+		f.Images, f.Revisions = []string{"ghcr.io/linden/" + s.id + ":" + oneOf(s.id+" tags", w.version.sha[:12], w.version.name)}, nil
+		o.built(f, r, w.version, at)
 	}
 	if f.Way != "golden_path" {
 		if members := o.members(s.owner(at), at); len(members) > 0 {
@@ -201,6 +214,18 @@ func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, s
 	}
 	o.file(f)
 	return f
+}
+
+// built tells once of which commit the image of a deployment was built, where its tag does not say.
+func (o *organisation) built(f *event.Deployment, r *repository, v version, at time.Time) {
+	id := f.Images[0]
+	if strings.HasSuffix(id, v.sha[:12]) || o.images[id] || at.After(o.until) {
+		return
+	}
+	o.images[id] = true
+	o.facts.Artifacts = append(o.facts.Artifacts, event.Artifact{
+		Telling: event.Telling{Source: Source, UpdatedAt: at}, ID: id, Version: v.name, Repository: r.id, SHA: v.sha, BuiltAt: at,
+	})
 }
 
 // ship runs a deployment through all regions and has fate decide how it turns out.

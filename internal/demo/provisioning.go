@@ -59,7 +59,7 @@ func (o *organisation) provision(c chance, s *service, t *team, at time.Time) ev
 	ready := at
 	if s.has("provisioning", at) {
 		f.OnPlatform = true
-		f.Way = pick(c, []string{"terraform_module", "terraform_module", "crossplane_claim", "crossplane_claim", "crossplane_claim", "port_action", "kratix_promise"})
+		f.Way = pick(c, []string{"terraform_module", "terraform_module", "crossplane_claim", "crossplane_claim", "crossplane_claim", "port_action", "kratix_promise", "humanitec_resource"})
 		ready = at.Add(c.minutes(9))
 	} else {
 		f.Way = pick(c, []string{"ticket", "ticket", "ticket", "terraform_module", "console"})
