@@ -50,6 +50,10 @@ demo: build ## a made-up organisation in a throw-away folder, served on LISTEN
 pictures: engine ## renew the pictures of the documentation (needs Chromium)
 	CAIRN_TEST_PICTURES='$(CURDIR)/docs/images' go test -count=1 -run TestPicturesOfTheDocumentation ./cmd/cairn
 
+.PHONY: dashboards
+dashboards: ## renew the dashboards for Grafana from their code
+	CAIRN_WRITE_DASHBOARDS=1 go test -count=1 -run TestTheFilesAreWhatTheCodeMakes ./grafana
+
 .PHONY: fmt
 fmt: ## format the Go files
 	gofmt -w $(GOFILES)

@@ -15,6 +15,15 @@ func (s *Server) sources(c echo.Context) error {
 	return answer(c, list)
 }
 
+// unmatched is what was told and could not be joined.
+func (s *Server) unmatched(c echo.Context) error {
+	u, err := s.deps.Engine.Unmatched(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return answer(c, u)
+}
+
 func (s *Server) source(c echo.Context) error {
 	p, err := paging(c)
 	if err != nil {

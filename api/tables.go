@@ -29,6 +29,8 @@ func tableOf(v any) (t table, ok bool) {
 		return incidentsTable(v.Incidents), true
 	case metrics.SourceList:
 		return sourcesTable(v.Sources), true
+	case metrics.Unmatched:
+		return unmatchedTable(v.Names), true
 	case metrics.StreamList:
 		return streamsTable(v.Streams), true
 	}
@@ -124,11 +126,11 @@ func teamsTable(list []metrics.TeamRecord) table {
 }
 
 func deploymentsTable(list []metrics.DeploymentRecord) table {
-	t := table{name: "deployments", header: strings.Fields("id service teams environment kind status deployment version targets started_at deployed_at completed_at way tool actor baseline changes commits lead_time_p50_hours failed failed_rule failed_by restored_at restored_by rework rework_rule rework_of flags url")}
+	t := table{name: "deployments", header: strings.Fields("id service teams environment kind status deployment version targets started_at deployed_at completed_at way tool actor baseline changes commits found_by lead_time_p50_hours failed failed_rule failed_by restored_at restored_by rework rework_rule rework_of flags url")}
 	for _, d := range list {
 		t.rows = append(t.rows, []any{
 			d.ID, d.Service, d.Teams, d.Environment, d.Kind, d.Status, d.Deployment, d.Version, d.Targets, d.StartedAt, d.DeployedAt, d.CompletedAt, d.Way, d.Tool, d.Actor,
-			d.Baseline, d.Changes, d.Commits, d.LeadTimeP50Hours, d.Failed, d.FailedRule, d.FailedBy, d.RestoredAt, d.RestoredBy, d.Rework, d.ReworkRule, d.ReworkOf, d.Flags, d.URL,
+			d.Baseline, d.Changes, d.Commits, d.FoundBy, d.LeadTimeP50Hours, d.Failed, d.FailedRule, d.FailedBy, d.RestoredAt, d.RestoredBy, d.Rework, d.ReworkRule, d.ReworkOf, d.Flags, d.URL,
 		})
 	}
 	return t
@@ -164,6 +166,14 @@ func sourcesTable(list []metrics.SourceRecord) table {
 			row = append(row, s.Outcomes[outcome])
 		}
 		t.rows = append(t.rows, append(row, s.Facts, s.Requests, s.SucceededAt, s.NewsUpTo, s.HistoryBackTo, s.Complete, s.StreamsComplete, s.StreamsUncounted, s.Done, s.Total, s.SecondsLeft, s.Error, s.DeliveriesLatest))
+	}
+	return t
+}
+
+func unmatchedTable(list []metrics.UnmatchedName) table {
+	t := table{name: "unmatched", header: strings.Fields("name kind source n example latest suggested line")}
+	for _, n := range list {
+		t.rows = append(t.rows, []any{n.Name, n.Kind, n.Source, n.N, n.Example, n.Latest, n.Suggested, n.Line})
 	}
 	return t
 }

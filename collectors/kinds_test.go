@@ -20,7 +20,7 @@ func TestEveryFolderIsAKind(t *testing.T) {
 	}
 	var want []string
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != "testdata" && e.Name() != "git" {
+		if e.IsDir() && !slices.Contains([]string{"testdata", "git", "survey"}, e.Name()) { // those two are read by commands alone
 			want = append(want, e.Name())
 		}
 	}

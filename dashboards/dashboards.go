@@ -110,6 +110,7 @@ func (p *Pages) routes() []route {
 		{"/metrics/:id", p.metric},
 		{"/deployments/:service/:id", p.deployment},
 		{"/sources", p.sources},
+		{"/sources/unmatched", p.unmatched},
 		{"/sources/:name", p.source},
 		{"/doctor", p.doctor},
 		{"/docs", p.docsIndex},

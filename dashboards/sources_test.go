@@ -77,6 +77,7 @@ func TestSourcesAreToldOf(t *testing.T) {
 		{"/sources/github?subject=acme/shap", 404, []string{`Github reads no "acme/shap"`}},
 		{"/sources/gitlab", 200, []string{"GitLab is heard by its webhooks alone"}},
 		{"/sources/other", 200, []string{"51 repositories, 50 shown.", "Next page"}},
+		{"/sources/unmatched", 200, []string{"Nothing was told yet."}},
 		{"/sources/githup", 404, []string{"there are: github, gitlab, other"}},
 		{"/sources/github?problems=some", 400, []string{`Problems is "some"`}},
 		{"/sources/github?cursor=x", 400, []string{`Cursor is "x"`}},
@@ -155,4 +156,24 @@ func TestProgressOfHistory(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", c.source, diff)
 		}
 	}
+}
+
+// What /sources/unmatched tells of names that nobody should choose, and of deployments without a commit.
+func TestWhatIsUnmatchedIsTold(t *testing.T) {
+	st := storetest.New(t)
+	p := siteOver(t, st, fact{"type": "service", "id": "shop", "aliases": []string{"basket"}}, fact{"type": "service", "id": "cart", "aliases": []string{"basket"}},
+		fact{"type": "deployment", "service": "shop-prod", "id": "d1", "environment": "production", "status": "succeeded", "finished_at": "2026-05-19T10:00:00Z", "images": []string{"ghcr.io/acme/shop:v7"}, "source": "argocd"},
+		fact{"type": "deployment", "service": hostile, "id": hostile, "environment": "production", "status": "succeeded", "finished_at": "2026-05-18T10:00:00Z", "revisions": []fact{{"repository": "acme/shop", "sha": strings.Repeat("a", 40)}}, "source": hostile})
+	w := fetch(p, "GET", "/sources/unmatched")
+	text := read(t, w)
+	for _, says := range []string{
+		"2 names of facts are none of a service. 1 name belongs to several services. Of 2 deployments, 1 is without a known commit.", "aliases: ['shop-prod'] # of the service shop, where it is described",
+		hostile, "image ghcr.io/acme/shop:v7", "told with the deployment 1", "take the alias 'basket' from shop, if cart is meant",
+	} {
+		if w.Code != 200 || !strings.Contains(text, says) {
+			t.Errorf("%d, does not say %q:\n%s", w.Code, says, text)
+		}
+	}
+	harmless(t, "/sources/unmatched", w)
+	sound(t, "/sources/unmatched", w.Body.String())
 }

@@ -62,6 +62,7 @@ func functions(a assets) template.FuncMap {
 		"upper":      words.Upper,
 		"join":       func(list []string, with string) string { return strings.Join(list, with) },
 		"words":      words.Plain,
+		"foundby":    words.FoundBy,
 		"instant":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"pair": func(pairs ...any) (map[string]any, error) {
 			if len(pairs)%2 != 0 {

@@ -138,7 +138,7 @@ func (h *Hooks) carry(ctx context.Context, end place) (reached bool, err error) 
 		return false, err
 	}
 	h.carried = next
-	if err := h.journal.advance(next); err != nil {
+	if err := h.journal.advance(next, len(records)); err != nil {
 		h.failed(nil, err) // it is carried once more after a crash, which changes nothing
 	}
 	return !h.carried.before(end), nil

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,6 +75,8 @@ type Hooks struct {
 	// before its facts are in the store (who reads again tells whole facts, later or equal, so order does not matter), and
 	// once more when it is read back from there. It is called by many goroutines and must not block.
 	Wake func(source string, wakes []source.Wake)
+	// Noted, when set before the first use, hears the outcome of each webhook that was answered. It must not block.
+	Noted func(source, outcome string)
 	// Failed, when set before the first use, hears of errors that no answer tells. r is nil where there is no request.
 	Failed func(r *http.Request, err error)
 
@@ -157,6 +161,25 @@ func (h *Hooks) count(ctx context.Context) error {
 	}
 }
 
+// Outcomes lists every outcome of a delivery.
+func Outcomes() []string {
+	return []string{OutcomeTold, OutcomeWoken, OutcomeIgnored, OutcomeUnreadable, OutcomeRefused, OutcomeDuplicate}
+}
+
+// Sources lists the names of those that webhooks are heard from, in no order.
+func (h *Hooks) Sources() []string { return slices.Collect(maps.Keys(h.receivers)) }
+
+// Waiting is how many webhooks lie in the journal that the store does not have yet, and how many bytes they have there.
+func (h *Hooks) Waiting() (webhooks, bytes int64) { return h.journal.behind() }
+
+// note counts the outcome of a delivery.
+func (h *Hooks) note(source, event, outcome, reason string, at time.Time) {
+	h.tally.add(source, event, outcome, reason, at)
+	if h.Noted != nil {
+		h.Noted(source, outcome)
+	}
+}
+
 func (h *Hooks) failed(r *http.Request, err error) {
 	if h.Failed != nil {
 		h.Failed(r, err)
@@ -203,7 +226,7 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 	defer done()
 	if err != nil {
 		if fault.KindOf(err) == fault.TooLarge {
-			h.tally.add(name, "", OutcomeRefused, "it is larger than hooks.max_body", h.now())
+			h.note(name, "", OutcomeRefused, "it is larger than hooks.max_body", h.now())
 		}
 		return nil, err
 	}
@@ -215,7 +238,7 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 		} else {
 			h.failed(r, fmt.Errorf("verifying a webhook of %s: %w", name, err))
 		}
-		h.tally.add(name, "", OutcomeRefused, detail, receivedAt)
+		h.note(name, "", OutcomeRefused, detail, receivedAt)
 		return nil, &problem.Problem{Status: http.StatusUnauthorized, Detail: detail}
 	}
 	d := h.describe(r, name, receiver, r.Header, body)
@@ -223,7 +246,7 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 
 	mark := fingerprintOf(d.Source, d.ID, d.Body)
 	if !h.guard.enter(mark) {
-		h.tally.add(name, d.Event, OutcomeDuplicate, "", receivedAt)
+		h.note(name, d.Event, OutcomeDuplicate, "", receivedAt)
 		return &Reception{Outcome: OutcomeDuplicate}, nil
 	}
 	handled := false
@@ -231,11 +254,11 @@ func (h *Hooks) receive(w http.ResponseWriter, r *http.Request) (*Reception, err
 	// It goes on when the sender no longer waits: most senders never send again.
 	reception, err := h.handle(context.WithoutCancel(r.Context()), r, receiver, d, mark)
 	if err != nil {
-		h.tally.add(name, d.Event, OutcomeUnreadable, "the journal did not take it", receivedAt)
+		h.note(name, d.Event, OutcomeUnreadable, "the journal did not take it", receivedAt)
 		return nil, err
 	}
 	handled = reception.Outcome != OutcomeUnreadable
-	h.tally.add(name, d.Event, reception.Outcome, reception.Reason, receivedAt)
+	h.note(name, d.Event, reception.Outcome, reception.Reason, receivedAt)
 	return reception, nil
 }
 

@@ -261,6 +261,8 @@ func (h *hooks) counts(t testing.TB) map[string]uint64 {
 
 func TestEveryOutcomeOfAWebhook(t *testing.T) {
 	h := newHooks(t, storetest.New(t), ingest.DefaultHooksConfig())
+	noted := map[string]uint64{}
+	h.Noted = func(source, outcome string) { noted[source+" "+outcome]++ }
 	long := strings.Repeat("x", 5000)
 	for _, tt := range []struct {
 		id     string
@@ -312,6 +314,9 @@ func TestEveryOutcomeOfAWebhook(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]uint64{"told": 2, "woken": 1, "ignored": 1, "unreadable": 4}, sum); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]uint64{"forge told": 2, "forge woken": 1, "forge ignored": 1, "forge unreadable": 4}, noted); diff != "" {
+		t.Errorf("noted (-want +got):\n%s", diff)
 	}
 }
 
@@ -617,6 +622,9 @@ func TestAStoreThatDoesNotTakeItLosesNothing(t *testing.T) {
 		if err := h.Flush(t.Context()); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("got %v", err)
 		}
+		if n, bytes := h.Waiting(); n != 20 || bytes < 20*50 {
+			t.Errorf("%d webhooks of %d bytes wait, want 20", n, bytes)
+		}
 		next := newHooksOver(t, st, ingest.DefaultHooksConfig(), h.folder)
 		if err := next.Flush(t.Context()); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("two hold the journal: %v", err)
@@ -624,6 +632,9 @@ func TestAStoreThatDoesNotTakeItLosesNothing(t *testing.T) {
 		h.Close()
 		if n := len(next.kept(t)); n != 20 {
 			t.Errorf("%d payloads", n)
+		}
+		if n, bytes := next.Waiting(); n != 0 || bytes != 0 {
+			t.Errorf("%d webhooks of %d bytes wait behind the store, want none", n, bytes)
 		}
 		if n := count(t, st, "people FINAL"); n != 20 {
 			t.Errorf("%d people", n)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,8 @@ type journal struct {
 	total  int64     // bytes of all segments
 	recent []*record // that are in memory still, in order, not carried yet
 	held   int64     // bytes of recent
+	taken  place     // up to where the store has the records
+	left   int64     // records from there on
 
 	appended chan struct{} // has one after records were appended
 }
@@ -138,7 +141,45 @@ func (j *journal) open() (from place, fresh bool, err error) {
 			from = marked
 		}
 	}
+	j.taken = from
+	if j.left, err = j.countFrom(from); err != nil {
+		return from, false, j.fault(err)
+	}
 	return from, true, nil
+}
+
+// countFrom is how many records there are from a place on.
+func (j *journal) countFrom(from place) (n int64, err error) {
+	for _, s := range j.sizes {
+		at := place{segment: s.number}
+		if s.number == from.segment {
+			at = from
+		}
+		if s.number < from.segment || at.offset >= s.size {
+			continue
+		}
+		records, _, _, err := j.read(at, s.size, math.MaxInt, math.MaxInt64)
+		if err != nil {
+			return 0, err
+		}
+		n += int64(len(records))
+	}
+	return n, nil
+}
+
+// behind is how many records the store does not have yet, and how many bytes they take in the journal.
+func (j *journal) behind() (records, bytes int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.sizes {
+		switch {
+		case s.number == j.taken.segment:
+			bytes += max(0, s.size-j.taken.offset)
+		case s.number > j.taken.segment:
+			bytes += s.size
+		}
+	}
+	return j.left, bytes
 }
 
 // list finds the segments.
@@ -258,6 +299,7 @@ func (j *journal) write(_ context.Context, groups []rows[*record], n int) error 
 	}
 	j.end = at
 	j.total += int64(len(buffer))
+	j.left += int64(n)
 	j.sizes[len(j.sizes)-1].size = at.offset
 	for _, g := range groups {
 		for _, r := range g.events {
@@ -386,13 +428,17 @@ func (j *journal) read(from place, limit int64, most int, bytes int64) (records 
 	return records, next, damaged, nil
 }
 
-// advance says that the store has what lies before a place, and deletes the segments of which it has all. A mark that is
+// advance says that the store has what lies before a place, so many records more, and deletes the segments of which it has all. A mark that is
 // lost makes records be carried again, which changes nothing, so it is not synced.
-func (j *journal) advance(to place) error {
+func (j *journal) advance(to place, records int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.mark == nil {
 		return nil
+	}
+	j.taken, j.left = to, max(0, j.left-int64(records))
+	if to == j.end {
+		j.left = 0 // whatever of it was damaged
 	}
 	text := binary.LittleEndian.AppendUint64(nil, to.segment)
 	text = binary.LittleEndian.AppendUint64(text, uint64(to.offset))

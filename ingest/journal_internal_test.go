@@ -147,11 +147,15 @@ func TestTheMarkIsWhereReadingGoesOn(t *testing.T) {
 	if err != nil || len(records) != n-1 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
-	if err := j.advance(next); err != nil {
+	if err := j.advance(next, len(records)); err != nil {
 		t.Fatal(err)
 	}
 	if len(j.sizes) != 1 {
 		t.Errorf("%d segments are left", len(j.sizes))
+	}
+	left, bytes := j.behind()
+	if left != 1 || bytes < 15_000 || bytes > 16_000 {
+		t.Errorf("%d records of %d bytes wait, want 1", left, bytes)
 	}
 	j.close()
 	again := newJournal(folder, 1<<20)
@@ -160,6 +164,9 @@ func TestTheMarkIsWhereReadingGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.close()
+	if n, size := again.behind(); n != left || size != bytes {
+		t.Errorf("after opening again %d records of %d bytes wait, want %d of %d", n, size, left, bytes)
+	}
 	if records, _, _, err = again.take(from, n, 1<<20); err != nil || len(records) != 1 || records[0].delivery != fmt.Sprint(n-1) {
 		t.Errorf("%d records are read again: %v", len(records), err)
 	}

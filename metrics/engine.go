@@ -101,6 +101,7 @@ func New(cfg Config, st *store.Store, now func() time.Time, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	d.Now = now
 	return &Engine{cfg: cfg, st: st, derive: d, now: now, queries: loadQueries(), list: catalogue()}, nil
 }
 
@@ -115,6 +116,10 @@ func (e *Engine) Feed() (arrived func()) { return e.derive.Feed() }
 
 // CatchUp takes everything into the numbers that was stored before the call.
 func (e *Engine) CatchUp(ctx context.Context) error { return e.derive.CatchUp(ctx) }
+
+// CaughtUp is an instant of which everything stored before is in the numbers; zero for none yet. Run moves it on every
+// half a minute or so, whether there are facts or not.
+func (e *Engine) CaughtUp() time.Time { return e.derive.CaughtUp() }
 
 // Rebuild derives everything anew from the facts.
 func (e *Engine) Rebuild(ctx context.Context) error {

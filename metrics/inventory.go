@@ -39,15 +39,15 @@ func (e *Engine) Inventory(ctx context.Context) (Inventory, error) {
 	})
 }
 
-// DeploymentInstants says when a service was deployed anew.
-type DeploymentInstants struct {
+// Instants says when something happened to a service.
+type Instants struct {
 	Service string      `ch:"service"`
-	Earlier uint64      `ch:"earlier"` // how many deployments there were before the span
-	First   time.Time   `ch:"first"`   // the first ever
+	Earlier uint64      `ch:"earlier"` // how often it had happened before the span
+	First   time.Time   `ch:"first"`   // the first time ever
 	At      []time.Time `ch:"instants"`
 }
 
-type instantLists []DeploymentInstants
+type instantLists []Instants
 
 func (l instantLists) clone() instantLists { return l } // nobody changes it
 func (l instantLists) points() (n int) {
@@ -59,7 +59,7 @@ func (l instantLists) points() (n int) {
 
 // DeploymentInstants lists the instants in [from, to) at which services were deployed anew: the deployments that
 // deployment_count counts, one by one. nil services are all. One that was not deployed before to is not in the list.
-func (e *Engine) DeploymentInstants(ctx context.Context, services []string, environment string, from, to time.Time) ([]DeploymentInstants, error) {
+func (e *Engine) DeploymentInstants(ctx context.Context, services []string, environment string, from, to time.Time) ([]Instants, error) {
 	if environment == "" {
 		environment = Environment
 	}
@@ -71,5 +71,19 @@ func (e *Engine) DeploymentInstants(ctx context.Context, services []string, envi
 			"from": from.UTC(), "to": to.UTC(), "as_of": e.now().UTC(),
 		})
 		return list, listed("DeploymentInstants", err)
+	})
+}
+
+// IncidentInstants lists the instants in [from, to) at which incidents of services began, as the list of incidents has
+// them: one that touched several services is in each one's. nil services are all. A service that had none before to is
+// not in the list; incidents of no service are told of service "".
+func (e *Engine) IncidentInstants(ctx context.Context, services []string, from, to time.Time) ([]Instants, error) {
+	key := recordsKey{list: "incident instants", filter: [4]string{fmt.Sprint(services == nil), strings.Join(services, "\x00"), fmt.Sprint(from.UnixMilli(), to.UnixMilli())}}
+	return answered(ctx, e, key, func(ctx context.Context, _ bool) (instantLists, error) {
+		var list instantLists
+		err := e.st.Select(ctx, &list, e.query("records/incident_instants"), store.Params{
+			"any_service": services == nil, "services": append([]string{}, services...), "from": from.UTC(), "to": to.UTC(), "as_of": e.now().UTC(),
+		})
+		return list, listed("IncidentInstants", err)
 	})
 }

@@ -32,6 +32,7 @@ type DeploymentRecord struct {
 	Baseline         bool       `json:"baseline"` // the first that is known: it ships no changes
 	Changes          int64      `json:"changes"`
 	Commits          int64      `json:"commits"`
+	FoundBy          string     `json:"found_by"`            // rule by which its commit was found: commit, origin_revision, image_label, artifact, image_tag or release_tag; "" when it was not
 	LeadTimeP50Hours *float64   `json:"lead_time_p50_hours"` // of the changes that the metric counts
 	Failed           bool       `json:"failed"`
 	FailedRule       string     `json:"failed_rule"`
@@ -198,6 +199,7 @@ func (e *Engine) complete(q *question, environment string, list []DeploymentReco
 		Tool    string   `ch:"tool"`
 		Actor   string   `ch:"actor"`
 		P50     *float64 `ch:"lead_time_p50_hours"`
+		FoundBy string   `ch:"found_by"`
 	}
 	if err := e.st.Select(q.ctx, &rows, e.query("records/deployment_details"), v); err != nil {
 		return err
@@ -206,7 +208,7 @@ func (e *Engine) complete(q *question, environment string, list []DeploymentReco
 		if i, ok := places[key{r.Service, r.ID}]; ok {
 			list[i].Tool, list[i].Actor = r.Tool, r.Actor
 			if r.P50 != nil && !math.IsNaN(*r.P50) && list[i].Deployment == list[i].ID {
-				list[i].LeadTimeP50Hours = r.P50
+				list[i].LeadTimeP50Hours, list[i].FoundBy = r.P50, r.FoundBy
 			}
 		}
 	}

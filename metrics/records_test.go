@@ -316,13 +316,13 @@ func TestRecordsAreWhole(t *testing.T) {
 	check("d1", deployment("d1"), metrics.DeploymentRecord{
 		ID: "d1", Service: "shop", Teams: []string{"platform"}, Environment: "production", Kind: "change", Status: "succeeded", Deployment: "d1", Version: "v1",
 		Targets: []string{"production/eu", "production/us"}, StartedAt: point(at("2026-01-05T07:50")), DeployedAt: at("2026-01-05T08:00"), CompletedAt: point(at("2026-01-05T09:00")),
-		Way: "golden_path", Tool: "argocd", Actor: "ann", Changes: 1, Commits: 2, LeadTimeP50Hours: ptr(48.0), FailedBy: none, ReworkOf: none, Flags: none, URL: "https://ci.acme.example/d1",
+		Way: "golden_path", Tool: "argocd", Actor: "ann", Changes: 1, Commits: 2, FoundBy: "commit", LeadTimeP50Hours: ptr(48.0), FailedBy: none, ReworkOf: none, Flags: none, URL: "https://ci.acme.example/d1",
 	}, err)
 	// Its incident named d3 and meant the attempt that succeeded. The robot's change is no sample of a lead time.
 	check("d3#2", deployment("d3#2"), metrics.DeploymentRecord{
 		ID: "d3#2", Service: "shop", Teams: []string{"checkout"}, Environment: "production", Kind: "change", Status: "succeeded", Deployment: "d3#2", Version: "v2",
 		Targets: []string{"production/eu"}, DeployedAt: at("2026-01-13T10:00"), CompletedAt: point(at("2026-01-13T10:00")), Way: "own", Tool: "argocd", Actor: "bob",
-		Changes: 2, Commits: 2, LeadTimeP50Hours: ptr(24.0), Failed: true, FailedRule: "incident", FailedBy: []string{"i1"}, RestoredAt: point(at("2026-01-13T14:30")), ReworkOf: none, Flags: none,
+		Changes: 2, Commits: 2, FoundBy: "commit", LeadTimeP50Hours: ptr(24.0), Failed: true, FailedRule: "incident", FailedBy: []string{"i1"}, RestoredAt: point(at("2026-01-13T14:30")), ReworkOf: none, Flags: none,
 	}, nil)
 	check("d2, a redeploy", deployment("d2"), metrics.DeploymentRecord{
 		ID: "d2", Service: "shop", Teams: []string{"platform"}, Environment: "production", Kind: "redeploy", Status: "succeeded", Deployment: "d1", Version: "v1",

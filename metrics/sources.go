@@ -146,6 +146,14 @@ type SubjectList struct {
 	Next     string // cursor of the next page; "" when this is the last
 }
 
+// SourceLag says how the lists of one kind of a source are read.
+type SourceLag struct {
+	Source   string
+	Kind     string
+	Outcomes map[string]int64 // lists by the outcome of their latest turn
+	ReadAt   *time.Time       // when the list that was read longest ago was last read without an error, or first tried where it never was; nil: all of them are gone or denied
+}
+
 // SourceFreshness says when a source was last read or heard.
 type SourceFreshness struct {
 	Name    string
@@ -160,7 +168,7 @@ func StreamOutcomes() []string {
 
 // StreamKinds are what streams can list, in the order in which they are told of.
 func StreamKinds() []string {
-	return []string{"repositories", "teams", "commits", "changes", "runs", "deployments", "releases", "incidents", "ownership"}
+	return []string{"repositories", "teams", "commits", "changes", "runs", "deployments", "releases", "incidents", "ownership", "catalogue", "definitions", "workspaces", "requests", "checks"}
 }
 
 // IsProblem says whether an outcome means that a stream cannot be read.
@@ -174,6 +182,25 @@ func (e *Engine) Sources(ctx context.Context) (SourceList, error) {
 	now := e.now().UTC().Truncate(time.Millisecond)
 	list, err := e.findSources(ctx, "", now)
 	return SourceList{AsOf: now, Sources: list}, listed("Sources", err)
+}
+
+// SourceLags says for each kind of list of each source how far behind it is, by name and kind. It does not wait for
+// attribution.
+func (e *Engine) SourceLags(ctx context.Context) ([]SourceLag, error) {
+	var rows []struct {
+		Source   string           `ch:"name"`
+		Kind     string           `ch:"of_kind"`
+		Outcomes map[string]int64 `ch:"outcomes"`
+		ReadAt   *time.Time       `ch:"read_at"`
+	}
+	if err := e.st.Select(ctx, &rows, e.query("records/source_lags"), store.Params{}); err != nil {
+		return nil, listed("SourceLags", err)
+	}
+	list := make([]SourceLag, len(rows))
+	for i, r := range rows {
+		list[i] = SourceLag{Source: r.Source, Kind: r.Kind, Outcomes: r.Outcomes, ReadAt: utc(r.ReadAt)}
+	}
+	return list, nil
 }
 
 // Source gives one source with a page of its streams. Errors are fault.Invalid for what makes no sense and fault.NotFound

@@ -403,3 +403,34 @@ func TestTheDoctorTellsOfRules(t *testing.T) {
 		t.Errorf("rules, %d (-want +got):\n%s", len(report.Rules), diff)
 	}
 }
+
+// The lag of a kind of lists is that of the one that was read longest ago; one that never was counts from its first try,
+// one that is gone or denied does not.
+func TestHowFarBehindEachKindOfListIs(t *testing.T) {
+	st, e := beside(t)
+	put(t, st, "github",
+		stream{"kind": "changes", "subject": "a", "succeeded_at": "2026-03-01 11:50:00"},
+		stream{"kind": "changes", "subject": "b", "succeeded_at": "2026-03-01 11:40:00", "outcome": "behind"},
+		stream{"kind": "changes", "subject": "c", "succeeded_at": "2026-01-01 00:00:00", "outcome": "gone"},
+		stream{"kind": "runs", "subject": "a", "succeeded_at": nil, "started_at": "2026-03-01 11:00:00", "outcome": "failed"},
+		stream{"kind": "teams", "subject": "", "outcome": "denied"},
+	)
+	put(t, st, "forge", stream{"kind": "changes", "subject": "a", "succeeded_at": "2026-03-01 11:59:00"})
+	list, err := e.SourceLags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(hour, minute int) *time.Time {
+		at := time.Date(2026, 3, 1, hour, minute, 0, 0, time.UTC)
+		return &at
+	}
+	want := []metrics.SourceLag{
+		{Source: "forge", Kind: "changes", Outcomes: map[string]int64{"fresh": 1}, ReadAt: at(11, 59)},
+		{Source: "github", Kind: "changes", Outcomes: map[string]int64{"fresh": 1, "behind": 1, "gone": 1}, ReadAt: at(11, 40)},
+		{Source: "github", Kind: "runs", Outcomes: map[string]int64{"failed": 1}, ReadAt: at(11, 0)},
+		{Source: "github", Kind: "teams", Outcomes: map[string]int64{"denied": 1}},
+	}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -65,5 +64,5 @@ func BenchmarkReports(b *testing.B) {
 	}
 	b.ReportMetric(all.Seconds()/float64(b.N), "s/mails")
 	b.ReportMetric(float64(all)/float64(asking), "x-engine")
-	b.Log(fmt.Sprintf("%d teams", teams))
+	b.Logf("%d teams", teams)
 }

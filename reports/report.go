@@ -145,19 +145,18 @@ type composer struct {
 	week  metrics.Window
 	scope metrics.Scope
 
-	numbers     []answers
-	stages      []metrics.Result
-	count       metrics.Result // deployment_count
-	waitingN    metrics.Result
-	byService   metrics.Result // deployments of the week
-	adoption    []metrics.Result
-	survey      metrics.Result // csat of this week alone
-	changes     metrics.ChangeList
-	deployments metrics.DeploymentList
-	failures    metrics.DeploymentList
-	incidents   metrics.IncidentList
-	waiting     metrics.ChangeList
-	services    metrics.ServiceList
+	numbers   []answers
+	stages    []metrics.Result
+	count     metrics.Result // deployment_count
+	waitingN  metrics.Result
+	byService metrics.Result // deployments of the week
+	adoption  []metrics.Result
+	survey    metrics.Result // csat of this week alone
+	changes   metrics.ChangeList
+	failures  metrics.DeploymentList
+	incidents metrics.IncidentList
+	waiting   metrics.ChangeList
+	services  metrics.ServiceList
 }
 
 func (c *composer) ask(ctx context.Context) error {

@@ -143,6 +143,7 @@ type Deps struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	Send   func(Config) Transport // nil: by SMTP
+	Mailed func(outcome string)   // hears how each attempt at a mail ended: sent, failed or unknown; nil: nobody does
 }
 
 // Reports writes and sends the weekly mails.

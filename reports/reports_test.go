@@ -310,6 +310,8 @@ func TestAClaimIsTakenOnce(t *testing.T) {
 // A refused mail is tried again, later and later, for a day. One whose end is not known is not sent again.
 func TestFailuresAreTriedAgainForADay(t *testing.T) {
 	o := open(t, storetest.New(t), serveMail(t), func(c *Config) { c.Recipients.Teams["checkout"] = []string{"ada@example.com"} }, shop()...)
+	var outcomes []string
+	o.deps.Mailed = func(outcome string) { outcomes = append(outcomes, outcome) }
 	o.box.set(errBusy, nil)
 	o.send(t)
 	page := o.visit(t, http.MethodGet, "/reports", 200)
@@ -332,6 +334,9 @@ func TestFailuresAreTriedAgainForADay(t *testing.T) {
 	}
 	if n := len(o.send(t)); n != 0 {
 		t.Errorf("then %d again", n)
+	}
+	if got := strings.Join(outcomes, " "); got != "failed sent" {
+		t.Errorf("told of %s, want failed and sent", got)
 	}
 }
 

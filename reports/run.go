@@ -193,6 +193,15 @@ func (r *Reports) saidNothing(ctx context.Context, rep Report) (bool, error) {
 	return true, nil
 }
 
+// Outcomes lists how an attempt at a mail can end.
+func Outcomes() []string { return []string{stepSent, stepFailed, stepUnknown} }
+
+func (r *Reports) mailed(outcome string) {
+	if r.deps.Mailed != nil {
+		r.deps.Mailed(outcome)
+	}
+}
+
 // backoff is how long a mail rests after so many attempts.
 func backoff(attempts int) time.Duration {
 	return min(longest, firstTry<<min(attempts-1, 10))
@@ -214,6 +223,7 @@ func (r *Reports) deliver(ctx context.Context, rep Report, open []mailState, own
 		for _, s := range open { // a failure that is seen and tried again, too
 			if won, claiming := r.mails.claim(ctx, s.mailKey, s.Attempts+1, owner, r.deps.Now()); claiming == nil && won {
 				_ = r.mails.write(ctx, s.mailKey, s.Attempts+1, stepFailed, owner, err.Error(), r.deps.Now())
+				r.mailed(stepFailed)
 			}
 		}
 		return err
@@ -253,6 +263,7 @@ func (r *Reports) deliver(ctx context.Context, rep Report, open []mailState, own
 			}
 			wrong = append(wrong, fmt.Errorf("mail of %s to %s: %w", s.Week, masked(s.Recipient), err))
 		}
+		r.mailed(step)
 		// What happened is recorded even where the program is ending.
 		if err := r.mails.write(context.WithoutCancel(ctx), s.mailKey, s.Attempts+1, step, owner, reason, r.deps.Now()); err != nil {
 			return err

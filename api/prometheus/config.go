@@ -1,6 +1,8 @@
 package prometheus
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	"cairn/internal/fault"
@@ -16,6 +18,7 @@ type Config struct {
 	Timeout        time.Duration `yaml:"timeout"`         // how long a query may take, waiting included
 	ScrapeServices bool          `yaml:"scrape_services"` // /metrics has series of each service, too
 	ScrapeEvery    time.Duration `yaml:"scrape_every"`    // how old the numbers on /metrics may become before they are computed anew
+	Site           string        `yaml:"site"`            // where readers of a dashboard reach the pages: https://…
 }
 
 // DefaultConfig returns limits that suit a machine of two cores and an organisation of some hundred services.
@@ -35,6 +38,9 @@ func (c *Config) Validate() error {
 		if limit.value < 1 {
 			return fault.New(fault.Invalid, "%s is %d: expected a number of 1 or more", limit.name, limit.value)
 		}
+	}
+	if u, err := url.Parse(c.Site); c.Site != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.HasSuffix(c.Site, "/")) {
+		return fault.New(fault.Invalid, "site is %q: expected an address without a slash at its end, such as https://cairn.example.com", c.Site)
 	}
 	switch {
 	case len(c.Environments) == 0:

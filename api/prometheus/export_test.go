@@ -50,6 +50,7 @@ func Table() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s: [%s](metrics/%s.md) | `%s` |\n", g.name, unit, of, g.help, g.metric, g.metric, samplesOf(g.name))
 	}
 	fmt.Fprintf(&b, "| `%s` | | `service`, `environment` | %s: a counter | |\n", deploymentsTotal, deploymentsHelp)
+	fmt.Fprintf(&b, "| `%s` | | `service` | %s: a counter | |\n", incidentsTotal, incidentsHelp)
 	fmt.Fprintf(&b, "| `%s` | | `service`, `team` | %s | |\n", ownerInfo, ownerHelp)
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"cairn/internal/fault"
@@ -21,7 +22,9 @@ type Exposition struct {
 	deps     Deps
 	cfg      Config
 	source   *source
-	registry *client.Registry
+	registry *client.Registry // what the program tells about itself
+	own      *own
+	standing *standing
 	handler  http.Handler
 	wake     chan struct{}
 
@@ -35,6 +38,8 @@ type Exposition struct {
 	queries  *client.HistogramVec
 	facts    *client.CounterVec
 	bodies   client.Counter
+	webhooks *client.CounterVec
+	mails    *client.CounterVec
 }
 
 // patience is how long a scrape waits for the first numbers.
@@ -53,12 +58,21 @@ func NewExposition(cfg Config, d Deps) (*Exposition, error) {
 		queries:  client.NewHistogramVec(client.HistogramOpts{Name: "cairn_query_duration_seconds", Help: "How long it took to compute answers that were not kept, by metric", Buckets: buckets}, []string{"metric"}),
 		facts:    client.NewCounterVec(client.CounterOpts{Name: "cairn_intake_events_total", Help: "Events stored since the start, by kind"}, []string{"kind"}),
 		bodies:   client.NewCounter(client.CounterOpts{Name: "cairn_intake_requests_total", Help: "Requests with events that were stored since the start"}),
+		webhooks: client.NewCounterVec(client.CounterOpts{Name: "cairn_webhooks_total", Help: "Webhooks answered since the start, by source and what became of them"}, []string{"source", "outcome"}),
+		mails:    client.NewCounterVec(client.CounterOpts{Name: "cairn_weekly_mails_total", Help: "Attempts at weekly mails since the start, by how they ended"}, []string{"outcome"}),
+		standing: &standing{engine: d.Engine, now: d.Now},
 	}
+	e.own = newOwn(e.registry, d.Now)
 	build := client.NewGaugeFunc(client.GaugeOpts{Name: "cairn_build_info", Help: "1, with the version of the program", ConstLabels: client.Labels{"version": d.Version}}, func() float64 { return 1 })
-	if err := e.Register(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build, e.requests, e.took, e.queries, e.facts, e.bodies, e); err != nil {
+	site := client.NewGaugeFunc(client.GaugeOpts{Name: "cairn_site_info", Help: "1, with the address at which readers reach the pages", ConstLabels: client.Labels{"url": d.Site}}, func() float64 { return 1 })
+	if err := e.Register(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build, site, e.requests, e.took, e.queries, e.facts, e.bodies, e.webhooks, e.mails, e.standing); err != nil {
 		return nil, err
 	}
-	e.handler = promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError})
+	numbers := client.NewRegistry()
+	if err := numbers.Register(e); err != nil {
+		return nil, fault.New(fault.Internal, "a collector cannot be registered: %w", err)
+	}
+	e.handler = promhttp.HandlerFor(client.Gatherers{e.registry, numbers}, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.HTTPErrorOnError})
 	return e, nil
 }
 
@@ -87,6 +101,40 @@ func (e *Exposition) Stored(byKind map[string]int) {
 		e.facts.WithLabelValues(kind).Add(float64(n))
 	}
 }
+
+// Events has kinds of events told of from the start, of which there was none yet.
+func (e *Exposition) Events(kinds []string) {
+	for _, kind := range kinds {
+		e.facts.WithLabelValues(kind)
+	}
+}
+
+// Webhook counts a webhook that was answered.
+func (e *Exposition) Webhook(source, outcome string) {
+	e.webhooks.WithLabelValues(source, outcome).Inc()
+}
+
+// Webhooks has sources told of from the start, of which there was none yet.
+func (e *Exposition) Webhooks(sources, outcomes []string) {
+	for _, source := range sources {
+		for _, outcome := range outcomes {
+			e.webhooks.WithLabelValues(source, outcome)
+		}
+	}
+}
+
+// Mailed counts an attempt at a weekly mail.
+func (e *Exposition) Mailed(outcome string) { e.mails.WithLabelValues(outcome).Inc() }
+
+// Mails has outcomes told of from the start, of which there was none yet.
+func (e *Exposition) Mails(outcomes []string) {
+	for _, outcome := range outcomes {
+		e.mails.WithLabelValues(outcome)
+	}
+}
+
+// Journal says, before the first use, who knows what waits in the journal of webhooks.
+func (e *Exposition) Journal(waiting func() (webhooks, bytes int64)) { e.standing.journal = waiting }
 
 // Counting counts the requests of a handler. Their route is the pattern that the mux found.
 func (e *Exposition) Counting(mux *http.ServeMux) http.Handler {
@@ -121,8 +169,11 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap gives http.ResponseController what lies below.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Run computes the numbers when a scrape finds them old, until ctx ends.
+// Run computes the numbers when a scrape finds them old, and takes samples of the program's own series, until ctx ends.
 func (e *Exposition) Run(ctx context.Context) error {
+	var sampling sync.WaitGroup
+	sampling.Go(func() { e.sample(ctx) })
+	defer sampling.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -135,10 +186,31 @@ func (e *Exposition) Run(ctx context.Context) error {
 	}
 }
 
+func (e *Exposition) sample(ctx context.Context) {
+	tick := time.NewTicker(ownEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		err := e.standing.look(ctx)
+		if err == nil {
+			err = e.own.sample(0)
+		}
+		if err != nil && !failing && ctx.Err() == nil { // once, until it works again
+			e.deps.Log.Error("the program's own series cannot be read", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // compute has the gauges of the windows that end now computed.
 func (e *Exposition) compute(ctx context.Context) error {
 	now := e.deps.Now().UTC().Truncate(time.Millisecond)
-	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, "")}
+	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchNotEqual, model.MetricNameLabel, "")}
 	if !e.cfg.ScrapeServices {
 		matchers = append(matchers, labels.MustNewMatcher(labels.MatchEqual, labelService, ""))
 	}
@@ -191,7 +263,7 @@ func (e *Exposition) Collect(ch chan<- client.Metric) {
 		var names, values []string
 		family := ""
 		series.labels.Range(func(l labels.Label) {
-			if l.Name == labels.MetricName {
+			if l.Name == model.MetricNameLabel {
 				family = l.Value
 				return
 			}

@@ -67,12 +67,14 @@ func samplesOf(name string) string {
 // Families that are no gauges of a window.
 const (
 	deploymentsTotal = "cairn_deployments_total"
+	incidentsTotal   = "cairn_incidents_total"
 	ownerInfo        = "cairn_service_owner_info"
 )
 
 // What families that are no gauges of a window tell.
 const (
 	deploymentsHelp = "Deployments of new versions so far"
+	incidentsHelp   = "Incidents that began so far, in each service that they touched"
 	ownerHelp       = "1 for each service and each team that owns it now"
 )
 
@@ -103,7 +105,7 @@ type family struct{ name, kind, help, unit string }
 
 // families lists every family, by name.
 func families() []family {
-	list := []family{{deploymentsTotal, "counter", deploymentsHelp, ""}, {ownerInfo, "gauge", ownerHelp, ""}}
+	list := []family{{deploymentsTotal, "counter", deploymentsHelp, ""}, {incidentsTotal, "counter", incidentsHelp, ""}, {ownerInfo, "gauge", ownerHelp, ""}}
 	for _, g := range gauges() {
 		list = append(list, family{g.name, "gauge", g.help, ""}, family{samplesOf(g.name), "gauge", "How many cases " + g.name + " is computed from", ""})
 	}

@@ -14,6 +14,7 @@ import (
 	"cairn/api"
 	"cairn/api/prometheus"
 	"cairn/ingest"
+	"cairn/internal/store"
 	"cairn/internal/store/storetest"
 	"cairn/metrics"
 	"cairn/metrics/metricstest"
@@ -24,6 +25,7 @@ type served struct {
 	*http.ServeMux
 	exposition *prometheus.Exposition
 	engine     *metrics.Engine
+	store      *store.Store
 }
 
 func small(t testing.TB, cfg prometheus.Config, now func() time.Time) *served {
@@ -40,16 +42,17 @@ func small(t testing.TB, cfg prometheus.Config, now func() time.Time) *served {
 	}
 	arrived := e.Feed()
 	in.Touched = func(map[string]int) { arrived() }
-	d := prometheus.Deps{Engine: e, Now: now, Log: log, Version: "test"}
-	p, err := prometheus.New(cfg, d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := prometheus.Deps{Engine: e, Now: now, Log: log, Version: "test", Site: "https://cairn.example.com"}
 	x, err := prometheus.NewExposition(cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{http.NewServeMux(), x, e}
+	d.Own, e.Computed = x, x.Queried
+	p, err := prometheus.New(cfg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &served{http.NewServeMux(), x, e, st}
 	s.Handle("/prometheus/", p)
 	s.Handle("/metrics", x)
 	s.Handle("/", api.New(api.Deps{Engine: e, Store: st, Events: in.Handler(), Log: log, Instance: "test", Version: "test"}))

@@ -13,8 +13,10 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -31,6 +33,8 @@ type Deps struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Version string
+	Site    string      // where readers reach the pages, such as https://cairn.example.com
+	Own     *Exposition // whose own series the query API answers, too; nil for none
 }
 
 // Server answers the query API below /prometheus/api/v1/.
@@ -42,6 +46,8 @@ type Server struct {
 	engine *promql.Engine
 	slots  chan struct{} // one for each query that may run
 	mux    *http.ServeMux
+
+	waiting atomic.Int64 // queries that wait for a slot
 }
 
 // New returns a server. It does not listen.
@@ -52,6 +58,15 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, deps: d, source: &source{cfg: cfg, engine: d.Engine, now: d.Now}, parser: parser.NewParser(parser.Options{}),
 		slots: make(chan struct{}, cfg.MaxConcurrent), mux: http.NewServeMux(),
+	}
+	if d.Own != nil {
+		s.source.own = d.Own.own
+		for state, count := range map[string]func() int64{"running": func() int64 { return int64(len(s.slots)) }, "waiting": s.waiting.Load} {
+			gauge := client.NewGaugeFunc(client.GaugeOpts{Name: "cairn_promql_queries", Help: "Queries in PromQL, by whether they run or wait for their turn", ConstLabels: client.Labels{"state": state}}, func() float64 { return float64(count()) })
+			if err := d.Own.Register(gauge); err != nil {
+				return nil, err
+			}
+		}
 	}
 	s.engine = promql.NewEngine(promql.EngineOpts{
 		Logger: d.Log, MaxSamples: cfg.MaxSamples, Timeout: cfg.Timeout, Parser: s.parser,
@@ -176,6 +191,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a reply, err erro
 
 // slot waits for a turn. done gives it back.
 func (s *Server) slot(ctx context.Context) (done func(), err error) {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
 	select {
 	case s.slots <- struct{}{}:
 		return func() { <-s.slots }, nil
@@ -416,7 +433,11 @@ func (s *Server) metadata(r *http.Request) (reply, error) {
 		Unit string `json:"unit"`
 	}
 	all := map[string][]told{}
-	for _, f := range families() {
+	list := families()
+	if s.source.own != nil {
+		list = append(list, s.source.own.described()...)
+	}
+	for _, f := range list {
 		if m := r.FormValue("metric"); m == "" || m == f.name {
 			all[f.name] = []told{{f.kind, f.help, f.unit}}
 		}

@@ -78,6 +78,12 @@ func running(t *testing.T) (*served, string) {
 func TestPromtoolFindsNothingWrongInMetrics(t *testing.T) {
 	promtool := tool(t, "promtool")
 	s, _ := running(t)
+	s.exposition.Webhooks([]string{"forge"}, []string{"told"})
+	s.exposition.Mails([]string{"sent"})
+	s.exposition.Journal(func() (int64, int64) { return 0, 0 })
+	if err := metricstest.Sources(t.Context(), s.store, metricstest.SmallNow()); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 	c.Stdin = strings.NewReader(s.scraped(t))
 	if out, err := c.CombinedOutput(); err != nil || len(out) > 0 {

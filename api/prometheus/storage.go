@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -33,6 +34,7 @@ type source struct {
 	cfg    Config
 	engine *metrics.Engine
 	now    func() time.Time
+	own    *own // the program's own series; nil: they are not asked for
 }
 
 // point is one sample.
@@ -51,8 +53,10 @@ type one struct {
 type wanted struct {
 	matchers     []*labels.Matcher
 	gauges       []wantedGauge
-	counter      bool
+	deployments  bool // the counter
+	incidents    bool // the counter
 	info         bool
+	own          []labels.Labels
 	environments []string
 	windows      []windowLength
 	inventory    metrics.Inventory
@@ -90,7 +94,11 @@ func none(matchers []*labels.Matcher, known ...string) bool {
 // want reads the matchers of a selector.
 func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, error) {
 	w := wanted{matchers: matchers}
-	known := []string{labels.MetricName, labelTeam, labelService, labelEnvironment, labelWindow, labelStatistic, labelCapability}
+	if s.own != nil {
+		w.own = s.own.selected(matchers)
+		w.series = len(w.own)
+	}
+	known := []string{model.MetricNameLabel, labelTeam, labelService, labelEnvironment, labelWindow, labelStatistic, labelCapability}
 	if !none(matchers, known...) {
 		return w, nil
 	}
@@ -121,15 +129,18 @@ func (s *source) want(ctx context.Context, matchers []*labels.Matcher) (wanted, 
 			w.windows = append(w.windows, length)
 		}
 	}
-	noGaugeLabels := none(matchers, labels.MetricName, labelTeam, labelService, labelEnvironment)
-	if w.counter = noGaugeLabels && matches(matchers, labels.MetricName, deploymentsTotal) && matches(matchers, labelTeam, ""); w.counter {
+	noGaugeLabels := none(matchers, model.MetricNameLabel, labelTeam, labelService, labelEnvironment)
+	if w.deployments = noGaugeLabels && matches(matchers, model.MetricNameLabel, deploymentsTotal) && matches(matchers, labelTeam, ""); w.deployments {
 		w.series += len(w.services) * len(w.environments)
 	}
-	if w.info = noGaugeLabels && matches(matchers, labels.MetricName, ownerInfo) && matches(matchers, labelEnvironment, ""); w.info {
+	if w.incidents = noGaugeLabels && matches(matchers, model.MetricNameLabel, incidentsTotal) && matches(matchers, labelTeam, "") && matches(matchers, labelEnvironment, ""); w.incidents {
+		w.series += len(w.services)
+	}
+	if w.info = noGaugeLabels && matches(matchers, model.MetricNameLabel, ownerInfo) && matches(matchers, labelEnvironment, ""); w.info {
 		w.series += len(w.inventory.Services)
 	}
 	for _, g := range gauges() {
-		one := wantedGauge{g, matches(matchers, labels.MetricName, g.name), matches(matchers, labels.MetricName, samplesOf(g.name))}
+		one := wantedGauge{g, matches(matchers, model.MetricNameLabel, g.name), matches(matchers, model.MetricNameLabel, samplesOf(g.name))}
 		if !one.value && !one.samples || !s.possible(one.gauge, matchers) {
 			continue
 		}
@@ -234,7 +245,12 @@ func (s *source) read(ctx context.Context, p plan) ([]one, error) {
 	}
 	latest := s.now().Add(ahead).UnixMilli()
 	c := &collection{of: map[string]*one{}, want: p.matchers}
-	if w.counter {
+	if len(w.own) > 0 {
+		for _, series := range s.own.read(p) {
+			c.of[series.labels.String()] = &series
+		}
+	}
+	if w.deployments || w.incidents {
 		if err := s.counters(ctx, c, w, p, latest); err != nil {
 			return nil, err
 		}
@@ -357,7 +373,7 @@ func (s *source) tell(c *collection, g wantedGauge, at int64, value, n any, flag
 		if v, ok := number(value); ok {
 			found = true
 			if g.value {
-				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), labels.MetricName, g.name)...)
+				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), model.MetricNameLabel, g.name)...)
 			}
 		}
 	}
@@ -365,12 +381,12 @@ func (s *source) tell(c *collection, g wantedGauge, at int64, value, n any, flag
 		if v, ok := number(parts[statistic]); ok {
 			found = true
 			if g.value {
-				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), labels.MetricName, g.name, labelStatistic, statistic)...)
+				c.add([]point{{at, v * scale}}, append(slices.Clone(pairs), model.MetricNameLabel, g.name, labelStatistic, statistic)...)
 			}
 		}
 	}
 	if size, ok := number(n); ok && g.samples && (found || size > 0) {
-		c.add([]point{{at, size}}, append(slices.Clone(pairs), labels.MetricName, samplesOf(g.name))...)
+		c.add([]point{{at, size}}, append(slices.Clone(pairs), model.MetricNameLabel, samplesOf(g.name))...)
 	}
 }
 
@@ -389,14 +405,14 @@ func owners(c *collection, w wanted, instants []int64) {
 	for _, service := range w.inventory.Services {
 		for _, team := range service.Owners {
 			for _, at := range instants {
-				c.add([]point{{at, 1}}, labels.MetricName, ownerInfo, labelService, service.Service, labelTeam, team)
+				c.add([]point{{at, 1}}, model.MetricNameLabel, ownerInfo, labelService, service.Service, labelTeam, team)
 			}
 		}
 	}
 }
 
-// counters adds the deployments so far of each service. It begins at 0 right before the first one. For a range there are
-// samples at the deployments themselves and at both ends of what is read, so that an increase has lost nothing.
+// counters adds the deployments and the incidents so far of each service. They begin at 0 right before the first one. For a range there are
+// samples at each of them and at both ends of what is read, so that an increase has lost nothing.
 func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, latest int64) error {
 	n := p.at.count()
 	if n == 0 || len(w.services) == 0 {
@@ -410,23 +426,36 @@ func (s *source) counters(ctx context.Context, c *collection, w wanted, p plan, 
 		return nil
 	}
 	only := s.only(w, metrics.GroupByService, w.services)
-	for _, environment := range w.environments {
-		list, err := s.engine.DeploymentInstants(ctx, only, environment, time.UnixMilli(from+1).UTC(), time.UnixMilli(to+1).UTC())
+	since, until := time.UnixMilli(from+1).UTC(), time.UnixMilli(to+1).UTC()
+	add := func(list []metrics.Instants, pairs ...string) {
+		for _, d := range list {
+			if points := counted(d, p, latest); len(points) > 0 && d.Service != "" {
+				c.add(points, append(slices.Clone(pairs), labelService, d.Service)...)
+			}
+		}
+	}
+	if w.incidents {
+		list, err := s.engine.IncidentInstants(ctx, only, since, until)
 		if err != nil {
 			return err
 		}
-		for _, d := range list {
-			points := counted(d, p, latest)
-			if len(points) > 0 {
-				c.add(points, labels.MetricName, deploymentsTotal, labelService, d.Service, labelEnvironment, environment)
-			}
+		add(list, model.MetricNameLabel, incidentsTotal)
+	}
+	if !w.deployments {
+		return nil
+	}
+	for _, environment := range w.environments {
+		list, err := s.engine.DeploymentInstants(ctx, only, environment, since, until)
+		if err != nil {
+			return err
 		}
+		add(list, model.MetricNameLabel, deploymentsTotal, labelEnvironment, environment)
 	}
 	return nil
 }
 
 // counted are the samples of one service's counter that a plan reads.
-func counted(d metrics.DeploymentInstants, p plan, latest int64) []point {
+func counted(d metrics.Instants, p plan, latest int64) []point {
 	at := make([]int64, len(d.At))
 	for i, t := range d.At {
 		at[i] = t.UnixMilli()
@@ -536,11 +565,14 @@ func (s *set) At() storage.Series {
 // described is a series without samples, for lists of what there is.
 func (w wanted) described(s *source) []labels.Labels {
 	c := &collection{of: map[string]*one{}, want: w.matchers}
-	if w.counter {
-		for _, service := range w.services {
+	for _, service := range w.services {
+		if w.deployments {
 			for _, environment := range w.environments {
-				c.add([]point{{}}, labels.MetricName, deploymentsTotal, labelService, service, labelEnvironment, environment)
+				c.add([]point{{}}, model.MetricNameLabel, deploymentsTotal, labelService, service, labelEnvironment, environment)
 			}
+		}
+		if w.incidents {
+			c.add([]point{{}}, model.MetricNameLabel, incidentsTotal, labelService, service)
 		}
 	}
 	if w.info {
@@ -580,7 +612,7 @@ func (w wanted) described(s *source) []labels.Labels {
 			}
 		}
 	}
-	list := make([]labels.Labels, 0, len(c.of))
+	list := slices.Clone(w.own)
 	for _, series := range c.of {
 		list = append(list, series.labels)
 	}

@@ -198,7 +198,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}{
 		{"/", 0}, {"/?last=4w", 0}, {"/teams", 0}, {"/teams/payments", 1}, {"/teams/commerce?last=12m", 1}, {"/services", 0}, {"/services/payments-api", 1},
 		{"/metrics/lead_time", 4}, {"/metrics/lead_time?team=payments&last=12m", 3}, {"/metrics/deployment_count?last=4w", 3}, {"/metrics/change_failure_rate", 3}, {"/metrics/adoption_rate?last=26w", 3},
-		{"/metrics/csat?last=12m", 0}, {"/sources", 0}, {"/sources/github", 0}, {"/sources/github?subject=linden/ledger", 0}, {"/sources/gitlab", 0}, {"/doctor", 0}, {"/docs", 0}, {"/docs/metrics/lead_time", 0}, {"/docs/api", 0}, {"/nowhere", 0},
+		{"/metrics/csat?last=12m", 0}, {"/sources", 0}, {"/sources/unmatched", 0}, {"/sources/github", 0}, {"/sources/github?subject=linden/ledger", 0}, {"/sources/gitlab", 0}, {"/doctor", 0}, {"/docs", 0}, {"/docs/metrics/lead_time", 0}, {"/docs/api", 0}, {"/nowhere", 0},
 	} {
 		for _, width := range []int64{360, 1600} {
 			theme := "light"

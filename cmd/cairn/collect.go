@@ -18,6 +18,9 @@ type collectCommand struct {
 	Git    collectGit    `cmd:"" help:"Commits of a git repository, and deployments from its release tags or from a branch."`
 	GitHub collectGitHub `cmd:"" name:"github" help:"Everything that the configured connections to GitHub may read, once."`
 	GitLab collectGitLab `cmd:"" name:"gitlab" help:"Everything that the configured connections to GitLab may read, once."`
+
+	Kubernetes collectKubernetes `cmd:"" name:"kubernetes" help:"Requests and deployments of the configured clusters, once."`
+	Sources    collectSources    `cmd:"" help:"Everything that the configured sources may read, of whatever system, once."`
 }
 
 type collectGit struct {
@@ -57,7 +60,7 @@ func (c *collectGit) Run(ctx context.Context, w *world, g *Globals) error {
 	}
 	cfg.Register, cfg.Paths, cfg.SharedPaths = !c.NoRegister && c.Service != "", c.Path, c.SharedPath
 	cfg.Branch, cfg.DefaultBranchOnly, cfg.Bots = c.Branch, c.DefaultBranchOnly, c.Bot
-	cfg.AllowShallow, cfg.Full, cfg.AsOf = c.AllowShallow, c.Full, time.Now()
+	cfg.AllowShallow, cfg.Full, cfg.AsOf, cfg.Releases = c.AllowShallow, c.Full, time.Now(), true
 	if data, err := g.load(); err == nil {
 		cfg.CacheDir = filepath.Join(data.Store.Data, "clones")
 	}

@@ -23,6 +23,15 @@ type collectGitHub struct{ collectSource }
 
 type collectGitLab struct{ collectSource }
 
+type collectKubernetes struct{ collectSource }
+
+type collectSources struct{ collectSource }
+
+// Run reads the configured sources.
+func (c *collectSources) Run(ctx context.Context, w *world, g *Globals) error {
+	return c.run(ctx, w, g, "")
+}
+
 // Run reads the configured connections to GitHub.
 func (c *collectGitHub) Run(ctx context.Context, w *world, g *Globals) error {
 	return c.run(ctx, w, g, "github")
@@ -31,6 +40,11 @@ func (c *collectGitHub) Run(ctx context.Context, w *world, g *Globals) error {
 // Run reads the configured connections to GitLab.
 func (c *collectGitLab) Run(ctx context.Context, w *world, g *Globals) error {
 	return c.run(ctx, w, g, "gitlab")
+}
+
+// Run reads the configured clusters.
+func (c *collectKubernetes) Run(ctx context.Context, w *world, g *Globals) error {
+	return c.run(ctx, w, g, "kubernetes")
 }
 
 // run reads until all news and all history is told, shows how far it has come, and says what was left out and why.
@@ -62,6 +76,9 @@ func (c *collectSource) run(ctx context.Context, w *world, g *Globals, system st
 	failures := 0
 	for _, l := range links {
 		s, ok := p.collecting.schedules[l.Name]
+		if !ok && system == "" && len(c.Name) == 0 {
+			continue // it only hears
+		}
 		if !ok {
 			return fault.New(fault.Invalid, "the source %s has no credential: there is nothing to read, it only hears webhooks", l.Name)
 		}
@@ -77,12 +94,15 @@ func (c *collectSource) run(ctx context.Context, w *world, g *Globals, system st
 	return nil
 }
 
-// chosen are the links of the system with the names that were given.
+// chosen are the links of the system, "" for all, with the names that were given.
 func (c *collectSource) chosen(links []*collectors.Link, system string) ([]*collectors.Link, error) {
 	var names []string
-	links = slices.DeleteFunc(links, func(l *collectors.Link) bool { return l.System != system })
+	links = slices.DeleteFunc(links, func(l *collectors.Link) bool { return system != "" && l.System != system })
 	for _, l := range links {
 		names = append(names, l.Name)
+	}
+	if len(links) == 0 && system == "" {
+		return nil, fault.New(fault.NotFound, "no source is configured: cairn connect github sets one up, and docs/systems.md has them all")
 	}
 	if len(links) == 0 {
 		return nil, fault.New(fault.NotFound, "no source of the kind %s is configured: cairn connect %s sets one up", system, system)

@@ -22,8 +22,9 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" help:"Serve the pages and the API on a data folder."`
 	Connect     connectCommand     `cmd:"" help:"Try a credential for a system, say what it may read, and write the configuration."`
+	Check       checkCommand       `cmd:"" help:"Try the sources of the configuration: what each credential is and may read."`
 	Collect     collectCommand     `cmd:"" help:"Collect facts from a system that teams already run."`
-	Ingest      ingestCommand      `cmd:"" help:"Take in a file: events, or the output of Terraform."`
+	Ingest      ingestCommand      `cmd:"" help:"Take in a file: events, the answers to a survey, or the output of Terraform."`
 	Replay      replayCommand      `cmd:"" help:"Tell webhooks again that were kept, after a change of rules or of the program."`
 	Demo        demoCommand        `cmd:"" help:"Load a made-up organisation to look at."`
 	Query       queryCommand       `cmd:"" help:"Ask for a metric."`

@@ -82,9 +82,9 @@ func knownKeys(n *yaml.Node, t reflect.Type) error {
 	case n.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		fields := map[string]reflect.Type{}
 		var names []string
-		for i := range t.NumField() {
-			if key := yamlKey(t.Field(i)); key != "" {
-				fields[key] = t.Field(i).Type
+		for _, f := range reflect.VisibleFields(t) { // those of an inlined struct, too
+			if key := yamlKey(f); key != "" && (len(f.Index) == 1 || strings.Contains(t.Field(f.Index[0]).Tag.Get("yaml"), ",inline")) {
+				fields[key] = f.Type
 				names = append(names, key)
 			}
 		}

@@ -79,6 +79,7 @@ func TestMistakesInSourcesAreNamed(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"an unknown setting", "sources:\n  github:\n    - tokn: env:T\n", `line 3: there is no setting "tokn" here; did you mean "token"?`},
 		{"an unknown setting further in", "sources:\n  github:\n    token: env:T\n    repositories:\n      inclde: [x]\n", `line 5: there is no setting "inclde" here; did you mean "include"?`},
+		{"an unknown setting of a wave", "sources:\n  typeform:\n    surveys:\n      - form: x\n        opnes: 2026-03-01\n", `line 5: there is no setting "opnes" here; did you mean "opens"?`},
 		{"an unknown system", "sources:\n  gitub: []\n", `line 2: there is no system "gitub"; did you mean "github"?`},
 		{"a wrong kind of value", "sources:\n  github:\n    - every: soon\n", "line 3"},
 	} {
@@ -155,6 +156,28 @@ func TestEveryMetricHasItsPage(t *testing.T) {
 	for _, d := range metrics.Definitions() {
 		if _, err := os.Stat("../.." + d.Doc + ".md"); err != nil {
 			t.Errorf("%s: %v", d.ID, err)
+		}
+	}
+}
+
+// What the pages of systems show as configuration is one.
+func TestTheExamplesOfTheSystemsAreConfigurations(t *testing.T) {
+	for name := range collectors.Kinds() {
+		text, err := os.ReadFile("../../docs/" + name + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, block := range strings.Split(string(text), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			indent := block[:len(block)-len(strings.TrimLeft(block, " "))]
+			block = strings.ReplaceAll("\n"+block, "\n"+indent, "\n")
+			if !strings.HasPrefix(block, "\nsources:") {
+				continue
+			}
+			cfg := DefaultConfig()
+			if err := parseConfig([]byte(block), &cfg); err != nil {
+				t.Errorf("docs/%s.md, block %d: %v", name, i+1, err)
+			}
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"cairn/collectors"
 	"cairn/collectors/github"
 	"cairn/collectors/gitlab"
+	"cairn/collectors/kubernetes"
 	"cairn/internal/fault"
 	"cairn/internal/rules"
 	"cairn/internal/source"
@@ -28,6 +29,8 @@ import (
 type connectCommand struct {
 	GitHub connectGitHub `cmd:"" name:"github" help:"GitHub or GitHub Enterprise."`
 	GitLab connectGitLab `cmd:"" name:"gitlab" help:"gitlab.com or a GitLab of your own."`
+
+	Kubernetes connectKubernetes `cmd:"" name:"kubernetes" help:"A cluster with Crossplane, Kratix, Flux or Argo CD."`
 }
 
 // connectFlags are those of every system. Secrets are given by reference, so that they stand in no history of a shell.
@@ -52,6 +55,33 @@ type connectGitLab struct {
 	connectFlags
 	Group        []string `help:"Group whose projects are read, with its subgroups; may be repeated." placeholder:"PATH"`
 	WebhookToken []string `help:"Where the secret token of its webhooks is: env:NAME or file:PATH; may be repeated." placeholder:"REF"`
+}
+
+type connectKubernetes struct {
+	Name       string   `help:"Name of the source." placeholder:"NAME"`
+	Cluster    string   `help:"Name of the cluster in facts (default: that of the source)." name:"cluster-name" placeholder:"NAME"`
+	Kubeconfig string   `help:"Where the kubeconfig is: env:NAME or file:PATH." placeholder:"REF"`
+	Context    string   `help:"Context of the kubeconfig (default: its current one)." placeholder:"NAME"`
+	InCluster  bool     `help:"Use the service account of the pod that cairn runs in."`
+	AuditToken []string `help:"Where the token of the audit log is: env:NAME or file:PATH; may be repeated." placeholder:"REF"`
+	Check      bool     `help:"Try only, write nothing."`
+}
+
+// Run tries the credential and writes the configuration.
+func (c *connectKubernetes) Run(ctx context.Context, w *world, g *Globals) error {
+	cfg := kubernetes.DefaultConfig()
+	entry := settings{}
+	entry.text("name", c.Name, &cfg.Name)
+	entry.text("cluster", c.Cluster, &cfg.Cluster)
+	entry.text("kubeconfig", c.Kubeconfig, &cfg.Kubeconfig)
+	entry.text("context", c.Context, &cfg.Context)
+	if c.InCluster {
+		cfg.InCluster = true
+		entry.put("in_cluster", true)
+	}
+	entry.list("audit_tokens", c.AuditToken, &cfg.AuditTokens)
+	flags := connectFlags{Check: c.Check}
+	return flags.connect(ctx, w, g, "kubernetes", cfg.Name, entry, &cfg)
 }
 
 // Run tries the credential and writes the configuration.

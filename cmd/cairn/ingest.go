@@ -11,6 +11,7 @@ import (
 
 type ingestCommand struct {
 	Events    ingestEvents    `cmd:"" default:"withargs" help:"A file of events. The word events may be left out."`
+	Survey    ingestSurvey    `cmd:"" help:"Answers to a survey, as a survey tool exports them."`
 	Terraform ingestTerraform `cmd:"" help:"What Terraform or OpenTofu printed in a pipeline: requests for infrastructure."`
 }
 

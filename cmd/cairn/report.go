@@ -28,7 +28,7 @@ func newReports(cfg Config, p *program, pages *dashboards.Pages, getenv func(str
 		}
 		c.SMTP.Password = password
 	}
-	return reports.New(c, reports.Deps{Engine: p.engine, Store: p.store, Pages: pages, Now: time.Now, Log: log})
+	return reports.New(c, reports.Deps{Engine: p.engine, Store: p.store, Pages: pages, Now: time.Now, Log: log, Mailed: p.scraped.Mailed})
 }
 
 type reportCommand struct {

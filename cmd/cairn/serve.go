@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ import (
 	"cairn/dashboards"
 	"cairn/docs"
 	"cairn/ingest"
+	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/store"
 	"cairn/metrics"
@@ -67,11 +69,12 @@ func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logge
 		return nil, err
 	}
 	p := &program{store: st, intake: in, engine: engine, wake: make(chan struct{}, 1), instance: rand.Text()}
-	told := prometheus.Deps{Engine: engine, Now: time.Now, Log: log, Version: version}
-	if p.promql, err = prometheus.New(cfg.Prometheus, told); err != nil {
+	told := prometheus.Deps{Engine: engine, Now: time.Now, Log: log, Version: version, Site: cfg.site()}
+	if p.scraped, err = prometheus.NewExposition(cfg.Prometheus, told); err != nil {
 		return nil, err
 	}
-	if p.scraped, err = prometheus.NewExposition(cfg.Prometheus, told); err != nil {
+	told.Own = p.scraped
+	if p.promql, err = prometheus.New(cfg.Prometheus, told); err != nil {
 		return nil, err
 	}
 	engine.Computed = p.scraped.Queried
@@ -95,6 +98,11 @@ func wire(cfg Config, st *store.Store, links []*collectors.Link, log *slog.Logge
 	if p.collecting, err = newCollecting(cfg, in, st, links, log); err != nil {
 		return nil, err
 	}
+	p.collecting.hooks.Noted = p.scraped.Webhook
+	p.scraped.Webhooks(p.collecting.hooks.Sources(), ingest.Outcomes())
+	p.scraped.Mails(reports.Outcomes())
+	p.scraped.Events(event.Kinds())
+	p.scraped.Journal(p.collecting.hooks.Waiting)
 	deps := api.Deps{Engine: engine, Store: st, Events: in.Handler(), Log: log, Instance: p.instance, Version: version}
 	if len(links) > 0 {
 		deps.Replay = p.collecting.hooks.ReplayHandler()
@@ -205,6 +213,21 @@ func (s *serveCommand) Run(ctx context.Context, w *world, g *Globals) (err error
 		return server.Shutdown(ending)
 	})
 	return group.Wait()
+}
+
+// site is the address at which readers reach the pages: the one that is set, else that of this machine.
+func (cfg Config) site() string {
+	if cfg.Prometheus.Site != "" {
+		return cfg.Prometheus.Site
+	}
+	if cfg.Reports.BaseURL != "" {
+		return strings.TrimRight(cfg.Reports.BaseURL, "/")
+	}
+	_, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		port = "8080"
+	}
+	return "http://localhost:" + port
 }
 
 func where(s StoreConfig) string {

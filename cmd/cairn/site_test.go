@@ -66,6 +66,13 @@ func (w *website) start() error {
 	if out, err := told.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("whisper"), 0o600); err != nil {
+		return err
+	}
+	config := "sources:\n  pagerduty:\n    name: pager\n    webhook_secrets: [file:secret]\n"
+	if err := os.WriteFile(filepath.Join(dir, "cairn.yaml"), []byte(config), 0o600); err != nil {
+		return err
+	}
 	var log bytes.Buffer
 	serve := command(context.Background(), dir, "serve", "--listen", "127.0.0.1:0", "--title", "Linden")
 	serve.Stderr = &log

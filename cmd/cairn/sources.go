@@ -42,6 +42,9 @@ func (cfg Config) links(getenv func(string) string) ([]*collectors.Link, error) 
 		if names[l.Name] {
 			return nil, fault.New(fault.Invalid, "two sources are called %s: give one of them another name, since positions and webhooks go by it", l.Name)
 		}
+		if l.Name == "unmatched" {
+			return nil, fault.New(fault.Invalid, "a source is called unmatched: give it another name, since that is the page of what could not be joined")
+		}
 		names[l.Name] = true
 	}
 	return links, nil

@@ -29,6 +29,9 @@ type cursor struct {
 	Default  branchTold         `json:"default"`
 	Fact     told               `json:"fact"` // the repository itself
 	Services map[string]shipped `json:"services,omitempty"`
+	// Releases holds 16 bytes for each tag that was told as an artifact, ReleasesLatest the latest updated_at of one.
+	Releases       string `json:"releases,omitempty"`
+	ReleasesLatest int64  `json:"releases_latest,omitempty"`
 }
 
 // branchTold is the last telling of the default branch.

@@ -52,6 +52,9 @@ type Config struct {
 	// TagPattern takes the tags that match, and only those, for release tags, whether they have a version in their
 	// name or not: release-*. Empty: semantic versions, with the prefix v or the service's name.
 	TagPattern string `yaml:"tag_pattern"`
+	// Releases tells of which commit each tag with a version was made, whether it is a deployment or not, so that
+	// deployments that name the version are known by their commit.
+	Releases bool `yaml:"releases"`
 	// Environment is where releases and the commits of a branch go, PrereleaseEnvironment where pre-releases go.
 	Environment           string `yaml:"environment"`
 	PrereleaseEnvironment string `yaml:"prerelease_environment"`

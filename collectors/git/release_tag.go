@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"strings"
+	"time"
 
 	"cairn/internal/event"
 )
@@ -45,6 +46,45 @@ func (r *run) tagged(ctx context.Context, teller *teller, packed string) (string
 		states[name] = object
 	}
 	return states.pack(), nil
+}
+
+// tellReleases tells which commit each tag with a version stands for, as far as it was not told. A tag that is gone leaves
+// its artifact.
+func (r *run) tellReleases(ctx context.Context) error {
+	if !r.s.cfg.Releases {
+		return nil
+	}
+	states := unpackTags(r.old.Releases)
+	latest := r.old.ReleasesLatest
+	for _, t := range r.repo.tags {
+		if _, _, ok := version(t.name); !ok || t.commit == "" {
+			continue
+		}
+		name, object := hashOf(t.name), hashOf(t.object)
+		before, known := states[name]
+		if known && before == object && !r.s.cfg.Full {
+			continue
+		}
+		at, err := r.taggedAt(ctx, t)
+		if err != nil {
+			return err
+		}
+		told := at
+		if known && before != object { // the tag was moved: what is told now holds, whatever the dates say
+			told = max(told, r.old.ReleasesLatest+1)
+		}
+		latest = max(latest, told)
+		tag := clip(t.name, maxText-len(r.s.repository)-1)
+		if err := r.emit(&event.Artifact{
+			Telling: event.Telling{Source: r.source, UpdatedAt: time.UnixMilli(told).UTC()},
+			ID:      r.s.repository + ":" + tag, Version: tag, Repository: r.s.repository, SHA: t.commit, BuiltAt: time.UnixMilli(at).UTC(),
+		}); err != nil {
+			return err
+		}
+		states[name] = object
+	}
+	r.next.Releases, r.next.ReleasesLatest = states.pack(), latest
+	return nil
 }
 
 // taggedAt is when a release was made, in milliseconds: the tagger's date, and where there is none that can be, the

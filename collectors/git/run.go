@@ -64,7 +64,7 @@ func (s *Source) collect(ctx context.Context, emit func(event.Event) error) erro
 	}
 	r.report.Branch = r.repo.branch
 	r.report.Shallow = len(r.repo.cut) > 0
-	for _, step := range []func(context.Context) error{r.tellRepository, r.tellCommits, r.tellBranch, r.tellDeployments} {
+	for _, step := range []func(context.Context) error{r.tellRepository, r.tellCommits, r.tellBranch, r.tellReleases, r.tellDeployments} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ func (t *Turn) readClone(ctx context.Context) error {
 	cfg.Repository = t.repo.fact
 	cfg.CacheDir = t.c.clones.Dir
 	cfg.AsOf = t.asOf
+	cfg.Releases = true
 	if t.c.clones.Program != "" {
 		cfg.Program = t.c.clones.Program
 	}

@@ -109,7 +109,7 @@ func TestACloneIsReadWithTheCredentialInTheConnectionsName(t *testing.T) {
 	run("-C", "work", "tag", "nightly")
 	run("-C", "work", "push", "--quiet", "--tags", "origin", "HEAD:main")
 	told, turn := c.readCloneForTest(t, "")
-	want := map[string]int{"commit": 1, "branch": 1, "deployment": 2, "service": 2}
+	want := map[string]int{"commit": 1, "artifact": 1, "branch": 1, "deployment": 2, "service": 2}
 	if diff := cmp.Diff(want, kindsOf(told)); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}

@@ -19,6 +19,7 @@ func readClone(ctx context.Context, t *Turn) error {
 	cfg.Repository = t.repo.Fact
 	cfg.CacheDir = t.c.clones.Dir
 	cfg.AsOf = t.asOf
+	cfg.Releases = true
 	if t.c.clones.Program != "" {
 		cfg.Program = t.c.clones.Program
 	}

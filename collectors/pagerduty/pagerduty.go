@@ -1,154 +1,163 @@
-// Package pagerduty hears the third version of PagerDuty's webhooks: incidents, from being triggered to being resolved.
+// Package pagerduty collects the incidents of PagerDuty, from being triggered to being resolved: it reads the list of
+// incidents, and hears the third version of the webhooks. With a key a webhook only has its incident read again, so that
+// one place knows all of it; without one, what was heard is put together.
 package pagerduty
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/feed"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
 )
 
-// Config are the settings of a connection.
+// Config are the settings of a connection. Without an API key nothing is read, without secrets no webhooks are heard.
 type Config struct {
 	Name           string              `yaml:"name"`
+	URL            string              `yaml:"url"` // https://api.eu.pagerduty.com for accounts in the EU
+	APIKey         string              `yaml:"api_key" secret:"true"`
 	WebhookSecrets []string            `yaml:"webhook_secrets" secret:"true"`
+	Every          time.Duration       `yaml:"every"`    // how long news may wait without a webhook
+	Since          time.Time           `yaml:"since"`    // how far back history is read; zero: all of it
 	Services       []rules.ServiceName `yaml:"services"` // by the id or the name of PagerDuty's service
 }
 
 // DefaultConfig returns the settings that hold when nothing is said.
-func DefaultConfig() Config { return Config{Name: "pagerduty"} }
-
-// Receiver hears the webhooks. It is safe for use from several goroutines.
-type Receiver struct {
-	name     string
-	scheme   *signature.Scheme
-	services *rules.Names
-	memory   *hook.Memory[occurrence]
+func DefaultConfig() Config {
+	return Config{Name: "pagerduty", URL: "https://api.pagerduty.com", Every: 15 * time.Minute}
 }
 
-// New makes a receiver. The rules of forges say nothing about incidents of PagerDuty. Errors are fault.Invalid.
-func New(cfg Config, _ *rules.Rules) (*Receiver, error) {
-	scheme, err := signature.PagerDuty(cfg.WebhookSecrets...)
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "webhook_secrets")
-	}
-	services, err := rules.Services("services", cfg.Services)
+// Reads says whether there is a key to read with.
+func (cfg Config) Reads() bool { return cfg.APIKey != "" }
+
+// Hears says whether webhooks can be told from anybody's.
+func (cfg Config) Hears() bool { return len(cfg.WebhookSecrets) > 0 }
+
+// NewCredential makes what adds the key to requests.
+func NewCredential(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
+	at, err := rest.Address("url", cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{cfg.Name, scheme, services, hook.NewMemory[occurrence](20_000)}, nil
-}
-
-// Verify says whether the body was signed with one of the secrets: nil, or fault.Denied.
-func (r *Receiver) Verify(h http.Header, body []byte, now time.Time) error {
-	return r.scheme.Verify(h, body, now)
-}
-
-// Describe makes the delivery of a verified request.
-func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
-	var p payload
-	_ = json.Unmarshal(body, &p) // Hear says what is wrong with it
-	id := h.Get("X-Webhook-Id")
-	if id == "" {
-		id = p.Event.ID
+	if strings.ContainsAny(cfg.APIKey, " \t\r\n") {
+		return nil, fault.New(fault.Invalid, "api_key has white space in it: it is one word")
 	}
-	return hook.Describe(r.name, p.Event.Type, id, h, body, "X-Webhook-Id", "X-Webhook-Subscription")
+	value := ""
+	if cfg.APIKey != "" {
+		value = "Token token=" + cfg.APIKey
+	}
+	return &rest.Credential{Header: "Authorization", Value: value, At: at, Next: next}, nil
 }
 
-type payload struct{ Event occurrence }
-
-// occurrence is something that happened to an incident, with the incident as it was then.
-type occurrence struct {
-	ID         string
-	Type       string `json:"event_type"`
-	OccurredAt string `json:"occurred_at"`
-	Data       struct {
-		ID, Type, Status, Title, Urgency string
-		URL                              string `json:"html_url"`
-		CreatedAt                        string `json:"created_at"`
-		Service, Priority                *struct{ ID, Summary string }
-		ResolveReason                    *struct{ Type string } `json:"resolve_reason"`
-	}
-	at time.Time
+// Incidents reads and hears the incidents of one account. It is safe for use from several goroutines.
+type Incidents struct {
+	*feed.Connection
+	cfg      Config
+	scheme   *signature.Scheme // nil: webhooks are not heard
+	services *rules.Names
+	memory   *hook.Memory[occurrence]
+	api      rest.API
 }
 
-// Reasons to ignore a delivery.
-const (
-	ignoredOther = "an event that is not about an incident itself"
-	ignoredName  = "a service that is left out"
-)
-
-// What is remembered of an incident.
-const (
-	state        = "state" // the latest
-	acknowledged = "incident.acknowledged"
-	ended        = "incident.resolved"
-)
-
-// Hear tells what a delivery means. An error, a fault.Invalid, says that it cannot be understood.
-func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
-	var p payload
-	if err := hook.Decode(d.Body, &p); err != nil {
-		return source.Heard{}, err
-	}
-	e := p.Event
+// New makes a connection. Errors are fault.Invalid.
+func New(cfg Config, client *http.Client) (*Incidents, error) {
 	switch {
-	case e.Type == "":
-		return source.Heard{}, fault.New(fault.Invalid, "the payload has no event.event_type: webhooks of the third version have one")
-	case !strings.HasPrefix(e.Type, "incident.") || e.Data.Type != "incident":
-		return source.Heard{Ignored: ignoredOther}, nil
+	case !cfg.Reads() && !cfg.Hears():
+		return nil, fault.New(fault.Invalid, "neither api_key nor webhook_secrets is given: nothing could be read or heard")
+	case cfg.Every < time.Minute:
+		return nil, fault.New(fault.Invalid, "every is %s: give a minute or more", cfg.Every)
 	}
+	at, err := rest.Address("url", cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	c := &Incidents{
+		cfg: cfg, memory: hook.NewMemory[occurrence](20_000),
+		api: rest.API{Name: cfg.Name, System: "PagerDuty", Key: "key", Base: at, Client: client, Accept: "application/vnd.pagerduty+json;version=2", Needs: "to be a key of the whole account, read-only is enough"},
+	}
+	if c.services, err = rules.Services("services", cfg.Services); err != nil {
+		return nil, err
+	}
+	if cfg.Hears() {
+		if c.scheme, err = signature.PagerDuty(cfg.WebhookSecrets...); err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "webhook_secrets")
+		}
+	}
+	c.Connection = feed.Connect(cfg.Name, source.Stream{Name: source.Incidents, Kind: source.Incidents, Every: cfg.Every}, c.list())
+	return c, nil
+}
+
+// incident is an incident as it stands in answers and in webhooks, which have less of it.
+type incident struct {
+	ID, Type, Status, Title, Urgency string
+	URL                              string `json:"html_url"`
+	CreatedAt                        string `json:"created_at"`
+	UpdatedAt                        string `json:"updated_at"`            // not in webhooks
+	StatusChangedAt                  string `json:"last_status_change_at"` // not in webhooks
+	ResolvedAt                       string `json:"resolved_at"`           // not in webhooks, and null on older accounts
+	Service, Priority                *struct{ ID, Summary string }
+	ResolveReason                    *struct{ Type string } `json:"resolve_reason"`
+}
+
+// history is what has happened to an incident.
+type history struct {
+	began        time.Time // where the incident does not say
+	acknowledged time.Time // for the first time
+	ended        time.Time // for the last time
+}
+
+// fact is what an incident means; nil when its service is left out. UpdatedAt is the caller's.
+func (c *Incidents) fact(i incident, h history) (*event.Incident, error) {
+	f := &event.Incident{ID: i.ID, Title: i.Title, URL: i.URL, AcknowledgedAt: second(h.acknowledged)}
+	f.Source = c.cfg.Name
 	var err error
-	if e.at, err = hook.Instant("event.occurred_at", e.OccurredAt); err != nil {
-		return source.Heard{}, err
+	if f.StartedAt, err = hook.Instant("created_at of the incident", i.CreatedAt); err != nil {
+		return nil, err
 	}
-	if e.at.IsZero() || e.Data.ID == "" {
-		return source.Heard{}, fault.New(fault.Invalid, "the payload has no event.occurred_at or event.data.id")
+	if f.StartedAt.IsZero() {
+		f.StartedAt = h.began
 	}
-	parts := r.memory.Join(e.Data.ID, state, e.at, e)
-	if e.Type == acknowledged || e.Type == ended {
-		parts = r.memory.Join(e.Data.ID, e.Type, e.at, e)
+	f.StartedAt = second(f.StartedAt)
+	if f.Service, err = c.service(i); err != nil {
+		return nil, nil // it is left out
 	}
-	now := parts[state]
-	fact := &event.Incident{ID: e.Data.ID, Title: now.Data.Title, URL: now.Data.URL, AcknowledgedAt: parts[acknowledged].at}
-	if fact.StartedAt, err = hook.Instant("event.data.created_at", now.Data.CreatedAt); err != nil {
-		return source.Heard{}, err
+	if f.Severity = i.Urgency; i.Priority != nil && i.Priority.Summary != "" {
+		f.Severity = i.Priority.Summary
 	}
-	if fact.StartedAt.IsZero() && now.Type == "incident.triggered" {
-		fact.StartedAt = now.at // older webhooks do not say
-	}
-	if s := now.Data.Service; s != nil {
-		if fact.Service = r.services.Or(s.Summary, s.ID); fact.Service == "" {
-			return source.Heard{Ignored: ignoredName}, nil
-		}
-		if named, fits := r.services.Of(s.ID); fits {
-			if fact.Service = named; named == "" {
-				return source.Heard{Ignored: ignoredName}, nil
-			}
+	if i.Status == "resolved" {
+		end := second(h.ended)
+		f.RestoredAt, f.ResolvedAt = end, end
+		if i.ResolveReason != nil && strings.HasPrefix(i.ResolveReason.Type, "merge") {
+			hook.Withdraw(f) // it goes on as another incident
 		}
 	}
-	if fact.Severity = now.Data.Urgency; now.Data.Priority != nil && now.Data.Priority.Summary != "" {
-		fact.Severity = now.Data.Priority.Summary
+	return f, nil
+}
+
+// second is an instant as the API gives it: webhooks have milliseconds, and tell the same with less.
+func second(at time.Time) time.Time { return at.Truncate(time.Second) }
+
+// errLeftOut says that a rule leaves a service out.
+var errLeftOut = fault.New(fault.NotFound, "the service is left out")
+
+// service is the one that an incident belongs to: by a rule on its id, then by one on its name, then its name.
+func (c *Incidents) service(i incident) (string, error) {
+	if i.Service == nil {
+		return "", nil
 	}
-	if now.Data.Status == "resolved" {
-		end := now.at
-		if known, ok := parts[ended]; ok {
-			end = known.at
-		}
-		fact.RestoredAt, fact.ResolvedAt = end, end
-		if reason := now.Data.ResolveReason; reason != nil && strings.HasPrefix(reason.Type, "merge") {
-			// It goes on as another incident. A fact cannot be taken back: it becomes one that no service's number counts.
-			fact.Service, fact.Severity, fact.Cause = "", "", "external"
-			fact.RestoredAt, fact.ResolvedAt = fact.StartedAt, fact.StartedAt
-		}
+	name, fits := c.services.Of(i.Service.ID)
+	if !fits {
+		name = c.services.Or(i.Service.Summary, i.Service.ID)
 	}
-	fact.UpdatedAt = hook.At(now.at, len(parts), 3)
-	return hook.Told(r.name, fact)
+	if name == "" && (i.Service.ID != "" || i.Service.Summary != "") {
+		return "", errLeftOut
+	}
+	return name, nil
 }

@@ -23,7 +23,7 @@ import (
 
 const secret = "correct-horse"
 
-func receiver(t testing.TB, secret string) *pagerduty.Receiver {
+func receiver(t testing.TB, secret string) *pagerduty.Incidents {
 	t.Helper()
 	cfg := pagerduty.DefaultConfig()
 	cfg.WebhookSecrets = []string{secret}
@@ -52,13 +52,17 @@ func TestAnIncidentFromBeginningToEnd(t *testing.T) {
 	story := []hooktest.Request{happened("triggered", "00", "triggered", ""), happened("acknowledged", "05", "acknowledged", ""),
 		happened("resolved", "30", "resolved", ""), happened("priority_updated", "40", "resolved", `,"priority":{"summary":"P1"}`)}
 	want := event.Incident{
-		Telling: event.Telling{Source: "pagerduty", UpdatedAt: at(40)}, ID: "Q1", Service: "shop", Title: "slow", Severity: "P1",
+		Telling: event.Telling{Source: "pagerduty", UpdatedAt: at(40).Add(-5 * time.Millisecond)}, ID: "Q1", Service: "shop", Title: "slow", Severity: "P1",
 		StartedAt: at(0), AcknowledgedAt: at(5), RestoredAt: at(30), ResolvedAt: at(30),
 	}
 	fresh := func() hooktest.Receiver { return receiver(t, secret) }
 	known := hooktest.Converges(t, fresh, at(0), story...)
 	if diff := cmp.Diff(map[string]event.Event{"incident pagerduty Q1": &want}, known); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	known = hooktest.Converges(t, fresh, at(0), append(story, happened("acknowledged", "20", "acknowledged", ""))...)
+	if got := known["incident pagerduty Q1"].(*event.Incident); !got.AcknowledgedAt.Equal(at(5)) {
+		t.Errorf("acknowledged twice, it was acknowledged at %s", got.AcknowledgedAt)
 	}
 	known = hooktest.Converges(t, fresh, at(0), append(story, happened("reopened", "50", "triggered", ""))...)
 	if got := known["incident pagerduty Q1"].(*event.Incident); !got.RestoredAt.IsZero() || !got.ResolvedAt.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 
 	"cairn/internal/sharedtest"
 )
@@ -32,7 +34,7 @@ func compose(t *testing.T, profiles ...string) *types.Project {
 }
 
 func TestComposeStartsWhatTheProfileSays(t *testing.T) {
-	single := []string{"cairn", "clickhouse"}
+	single := []string{"cairn", "clickhouse", "grafana"}
 	cluster := []string{
 		"cairn-cluster",
 		"clickhouse-1-1", "clickhouse-1-2", "clickhouse-2-1", "clickhouse-2-2",
@@ -43,7 +45,7 @@ func TestComposeStartsWhatTheProfileSays(t *testing.T) {
 		profiles []string
 		want     []string
 	}{
-		{"without a profile, one server", nil, single},
+		{"without a profile, one server and Grafana", nil, single},
 		{"with the profile cluster, two shards of two replicas beside it", []string{"cluster"}, slices.Concat(single, cluster)},
 	}
 	for _, tt := range tests {
@@ -60,7 +62,7 @@ func TestComposeStartsWhatTheProfileSays(t *testing.T) {
 
 func TestComposeServicesArePinnedCheckedAndUnprivileged(t *testing.T) {
 	ours := regexp.MustCompile(`^cairn:local$`)
-	pinned := regexp.MustCompile(`^clickhouse/clickhouse-(server|keeper):26\.7$`)
+	pinned := regexp.MustCompile(`^(clickhouse/clickhouse-(server|keeper):26\.7|grafana/grafana:12\.\d+\.\d+)$`)
 	for name, service := range compose(t, "cluster").Services {
 		if !ours.MatchString(service.Image) && !pinned.MatchString(service.Image) {
 			t.Errorf("%s: image %s is not pinned", name, service.Image)
@@ -68,8 +70,12 @@ func TestComposeServicesArePinnedCheckedAndUnprivileged(t *testing.T) {
 		if service.HealthCheck == nil {
 			t.Errorf("%s has no health check", name)
 		}
-		if service.Build == nil && service.User != "101:101" {
-			t.Errorf("%s runs as %q, want 101:101", name, service.User)
+		user := "101:101"
+		if name == "grafana" {
+			user = "472:0" // its image's
+		}
+		if service.Build == nil && service.User != user {
+			t.Errorf("%s runs as %q, want %s", name, service.User, user)
 		}
 		for dependency, on := range service.DependsOn {
 			if on.Condition != types.ServiceConditionHealthy {
@@ -136,5 +142,63 @@ func TestComposeConfigurationIsWellFormed(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// Grafana finds the data source and the dashboards where Compose mounts them, cannot change them, and lets nobody in
+// without a password.
+func TestComposeProvisionsGrafana(t *testing.T) {
+	root := sharedtest.Root(t)
+	project := compose(t)
+	grafana := project.Services["grafana"]
+	mounted := map[string]string{}
+	for _, v := range grafana.Volumes {
+		if v.Type != types.VolumeTypeBind {
+			continue
+		}
+		if !v.ReadOnly {
+			t.Errorf("%s can be written", v.Target)
+		}
+		mounted[v.Target] = v.Source
+	}
+	var sources struct {
+		Datasources []struct{ UID, Type, URL string }
+	}
+	var providers struct {
+		Providers []struct {
+			AllowUIUpdates bool `yaml:"allowUiUpdates"`
+			Options        struct{ Path string }
+		}
+	}
+	for folder, into := range map[string]any{"datasources": &sources, "dashboards": &providers} {
+		text, err := os.ReadFile(filepath.Join(mounted["/etc/grafana/provisioning/"+folder], "cairn.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environment := grafana.Environment
+	if len(sources.Datasources) != 1 || len(providers.Providers) != 1 {
+		t.Fatalf("%d data sources and %d folders, want one of each", len(sources.Datasources), len(providers.Providers))
+	}
+	source := sources.Datasources[0]
+	if url := strings.ReplaceAll(source.URL, "${CAIRN_URL}", *environment["CAIRN_URL"]); url != "http://cairn:8080/prometheus" || source.UID != "cairn" || source.Type != "prometheus" {
+		t.Errorf("the data source is %+v", source)
+	}
+	folder := providers.Providers[0].Options.Path
+	if mounted[folder] != filepath.Join(root, "grafana", "dashboards") || providers.Providers[0].AllowUIUpdates {
+		t.Errorf("dashboards are read from %s, where %q is mounted", folder, mounted[folder])
+	}
+	home := *environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+	if _, err := os.Stat(strings.Replace(home, folder, mounted[folder], 1)); err != nil {
+		t.Errorf("the first page: %v", err)
+	}
+	if *environment["GF_AUTH_ANONYMOUS_ENABLED"] != "false" || *environment["GF_SECURITY_ADMIN_PASSWORD"] == "" {
+		t.Error("anybody can look")
+	}
+	if _, waits := grafana.DependsOn["cairn"]; !waits {
+		t.Error("Grafana does not wait for cairn")
 	}
 }

@@ -140,7 +140,7 @@ type PipelineRun struct {
 // it and no commit carry that commit.
 type Artifact struct {
 	Telling
-	ID          string    `json:"id" key:"true" check:"required" doc:"what deployments call it: an image such as registry.example.com/acme/shop:v1.4.2, or its digest; acme/shop@v1.4.2 for a release"`
+	ID          string    `json:"id" key:"true" check:"required" doc:"what deployments call it: an image such as ghcr.io/acme/shop:v1.4.2, or its digest; acme/shop:v1.4.2 for a release"`
 	Digest      string    `json:"digest" doc:"immutable digest, such as sha256:…"`
 	Version     string    `json:"version" doc:"what people call it, such as v1.4.2"`
 	Repository  string    `json:"repository" check:"required" doc:"the repository that it was built from"`
@@ -176,7 +176,7 @@ type Deployment struct {
 	Revisions           []Revision `json:"revisions" items:"1000"`
 	Version             string     `json:"version" doc:"what people call it, such as v1.4.2"`
 	Artifact            string     `json:"artifact" doc:"immutable digest of what was deployed; when given it is the version's identity"`
-	Images              []string   `json:"images" items:"1000" doc:"images that were deployed, such as registry.example.com/acme/shop:v1.4.2; the commit is found by them where no revision tells it"`
+	Images              []string   `json:"images" items:"1000" doc:"images that were deployed, such as ghcr.io/acme/shop:v1.4.2; the commit is found by them where no revision tells it"`
 	Rollback            bool       `json:"rollback" doc:"the producer says that this goes back to an earlier version"`
 	Hotfix              bool       `json:"hotfix"`
 	Unplanned           bool       `json:"unplanned"`

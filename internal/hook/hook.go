@@ -128,3 +128,11 @@ func Told(connection string, facts ...event.Event) (source.Heard, error) {
 	}
 	return source.Heard{Facts: facts}, nil
 }
+
+// Withdraw makes an incident one that no service's number counts. A fact that was told cannot be taken back, so what turns
+// out to be none, or goes on as another one, is told so; Cause is external, since no deployment of ours failed.
+func Withdraw(i *event.Incident) {
+	i.Service, i.Severity, i.Cause = "", "", "external"
+	i.CausedByDeployment, i.FixedByDeployment = "", ""
+	i.RestoredAt, i.ResolvedAt = i.StartedAt, i.StartedAt
+}

@@ -62,3 +62,18 @@ func (m *Memory[P]) Join(thing, name string, at time.Time, what P) map[string]P 
 func At(last time.Time, known, all int) time.Time {
 	return last.Add(-time.Duration(max(all-known, 0)) * time.Millisecond)
 }
+
+// Of returns the parts of a thing that are known; nil when there are none.
+func (m *Memory[P]) Of(thing string) map[string]P {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	parts := m.known[thing]
+	if parts == nil {
+		return nil
+	}
+	all := make(map[string]P, len(parts))
+	for name, p := range parts {
+		all[name] = p.what
+	}
+	return all
+}

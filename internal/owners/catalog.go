@@ -6,6 +6,7 @@ package owners
 import (
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -48,6 +49,7 @@ type entity struct {
 	Kind     string `yaml:"kind"`
 	Metadata struct {
 		Name        string            `yaml:"name"`
+		Namespace   string            `yaml:"namespace"`
 		Title       string            `yaml:"title"`
 		Description string            `yaml:"description"`
 		Annotations map[string]string `yaml:"annotations"`
@@ -62,6 +64,9 @@ type entity struct {
 		DependsOn []string `yaml:"dependsOn"`
 	} `yaml:"spec"`
 }
+
+// entityName is what a catalogue takes for a name. A file that a template makes files of has none: name: ${{ values.name }}.
+var entityName = regexp.MustCompile(`^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 
 // maxDocuments bounds the documents of one file.
 const maxDocuments = 200
@@ -83,11 +88,11 @@ func Components(text string) []Component {
 		if _, mistyped := errors.AsType[*yaml.TypeError](err); err != nil && !mistyped {
 			break
 		}
-		if !strings.EqualFold(e.Kind, "Component") || e.Metadata.Name == "" {
+		if !strings.EqualFold(e.Kind, "Component") || !entityName.MatchString(e.Metadata.Name) {
 			continue
 		}
 		c := Component{
-			Name: e.Metadata.Name, Title: e.Metadata.Title, Description: e.Metadata.Description,
+			Name: Name(e.Metadata.Namespace, e.Metadata.Name), Title: e.Metadata.Title, Description: e.Metadata.Description,
 			Owner: e.Spec.Owner, Type: e.Spec.Type, Lifecycle: e.Spec.Lifecycle, System: short(e.Spec.System),
 			Tags: e.Metadata.Tags, Links: e.Metadata.Links, Annotations: e.Metadata.Annotations,
 		}
@@ -130,6 +135,22 @@ func (c Component) Service() *event.Service {
 	return s
 }
 
+// Name is the short name of an entity: without the namespace where that is default.
+func Name(namespace, name string) string {
+	if namespace = strings.ToLower(strings.TrimSpace(namespace)); namespace == "" || namespace == "default" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+// Short is the short name in a reference to an entity, with its kind in small letters: "" where the reference has none.
+func Short(reference string) (kind, name string) {
+	if k, _, ok := strings.Cut(reference, ":"); ok {
+		kind = strings.ToLower(strings.TrimSpace(k))
+	}
+	return kind, short(reference)
+}
+
 // Group is the short name of the group that a reference to an owner names: [group:][namespace/]name. A user is no group.
 func Group(reference string) (name string, ok bool) {
 	if kind, _, is := strings.Cut(reference, ":"); is && !strings.EqualFold(kind, "group") {
@@ -144,7 +165,11 @@ func short(reference string) string {
 	if _, name, ok := strings.Cut(reference, ":"); ok {
 		reference = name
 	}
-	return strings.TrimPrefix(strings.TrimSpace(reference), "default/")
+	reference = strings.TrimSpace(reference)
+	if namespace, name, ok := strings.Cut(reference, "/"); ok {
+		return Name(namespace, name)
+	}
+	return reference
 }
 
 // maxText is how many characters of a text are kept, as event allows for most.

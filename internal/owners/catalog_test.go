@@ -1,6 +1,7 @@
 package owners_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/owners"
+	"cairn/internal/sharedtest"
 )
 
 const shop = `
@@ -61,6 +63,9 @@ func TestOnlyDocumentsThatNameAComponentCount(t *testing.T) {
 		{"what is not YAML ends the file", "kind: Component\nmetadata: {name: a}\n---\n{{ x }\n---\nkind: Component\nmetadata: {name: b}\n", "a"},
 		{"no more than two hundred documents", strings.Repeat("kind: System\n---\n", 200) + "kind: Component\nmetadata: {name: a}\n", ""},
 		{"a file that is too large", "kind: Component\nmetadata: {name: a}\n#" + strings.Repeat("x", owners.MaxFile), ""},
+		{"a file that a template makes files of", "kind: Component\nmetadata:\n  name: ${{ values.name | dump }}\n---\nkind: Component\nmetadata: {name: \"{{cookiecutter.name}}\"}\n---\nkind: Component\nmetadata: {name: b}\n", "b"},
+		{"the namespace default is left out, any other is part of the name", "kind: Component\nmetadata: {name: a, namespace: Default}\n---\nkind: Component\nmetadata: {name: b, namespace: shops}\n", "a shops/b"},
+		{"a text from another file is left out", "kind: Component\nmetadata:\n  name: a\n  description: {$text: ./README.md}\n  annotations: {x: {$yaml: y}, z: w}\n", "a"},
 		{"nothing", "", ""},
 	}
 	for _, tt := range tests {
@@ -83,6 +88,37 @@ func TestAnOwnerIsAGroupUnlessItSaysOtherwise(t *testing.T) {
 	} {
 		if got, ok := owners.Group(reference); got != want || ok != (want != "") {
 			t.Errorf("%q is the group %q (%t), want %q", reference, got, ok, want)
+		}
+	}
+}
+
+// What Backstage's own starting point describes is read as it is meant: one website, and nothing of the template.
+func TestTheExamplesOfBackstageAreRead(t *testing.T) {
+	read := func(name ...string) []owners.Component {
+		text, err := os.ReadFile(sharedtest.Path(t, append([]string{"payloads", "backstage", "create-app-examples"}, name...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return owners.Components(string(text))
+	}
+	want := []owners.Component{{Name: "example-website", Owner: "guests", Type: "website", Lifecycle: "experimental", System: "examples"}}
+	if diff := cmp.Diff(want, read("entities.yaml")); diff != "" {
+		t.Errorf("entities.yaml (-want +got):\n%s", diff)
+	}
+	for _, name := range [][]string{{"org.yaml"}, {"template", "template.yaml"}, {"template", "content", "catalog-info.yaml"}} {
+		if got := read(name...); len(got) > 0 {
+			t.Errorf("%v has the components %+v, want none", name, got)
+		}
+	}
+}
+
+func TestAReferenceIsShortWithoutItsKindAndTheNamespaceDefault(t *testing.T) {
+	for reference, want := range map[string][2]string{
+		"shop": {"", "shop"}, "component:shop": {"component", "shop"}, "Component:default/shop": {"component", "shop"}, "Default/shop": {"", "shop"},
+		"resource:Shops/db": {"resource", "shops/db"},
+	} {
+		if kind, name := owners.Short(reference); [2]string{kind, name} != want {
+			t.Errorf("%q is the %q %q, want %q", reference, kind, name, want)
 		}
 	}
 }

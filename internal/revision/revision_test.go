@@ -85,7 +85,7 @@ func TestReferencesToImages(t *testing.T) {
 		"nginx":        {Registry: "docker.io", Path: "library/nginx"},
 		"nginx:latest": {Registry: "docker.io", Path: "library/nginx", Tag: "latest"},
 		"ghcr.io/h8r-dev/heighliner-cloud-backend:54ea6ca": {Registry: "ghcr.io", Path: "h8r-dev/heighliner-cloud-backend", Tag: "54ea6ca"},
-		"registry.acme.com:5000/shop@sha256:" + sum:        {Registry: "registry.acme.com:5000", Path: "shop", Digest: "sha256:" + sum},
+		"images.acme.com:5000/shop@sha256:" + sum:          {Registry: "images.acme.com:5000", Path: "shop", Digest: "sha256:" + sum},
 		"ghcr.io/acme/shop:v1.4.2@sha256:" + sum:           {Registry: "ghcr.io", Path: "acme/shop", Tag: "v1.4.2", Digest: "sha256:" + sum},
 	} {
 		if got, ok := revision.ParseImage(text); !ok || got != want {

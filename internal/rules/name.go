@@ -25,6 +25,12 @@ type RepositoryName struct {
 	Repository string `yaml:"repository"`
 }
 
+// TeamName is the same for teams.
+type TeamName struct {
+	Match string `yaml:"match"`
+	Team  string `yaml:"team"`
+}
+
 // ResourceName is the same for kinds of resources.
 type ResourceName struct {
 	Match    string `yaml:"match"`
@@ -52,6 +58,11 @@ func Environments(place string, list []EnvironmentName) (*Names, error) {
 // Repositories is Services for repositories.
 func Repositories(place string, list []RepositoryName) (*Names, error) {
 	return compileNames(place, "repository", len(list), func(i int) (string, string) { return list[i].Match, list[i].Repository })
+}
+
+// Teams is Services for teams.
+func Teams(place string, list []TeamName) (*Names, error) {
+	return compileNames(place, "team", len(list), func(i int) (string, string) { return list[i].Match, list[i].Team })
 }
 
 // Resources is Services for kinds of resources.

@@ -93,6 +93,30 @@ func HexList(header string, secrets ...string) (*Scheme, error) {
 	})
 }
 
+// Gitea is GitHub's header, and of older versions `X-Gitea-Signature: <hex>` alone: the same sum without a prefix.
+func Gitea(secrets ...string) (*Scheme, error) {
+	const header = "X-Gitea-Signature"
+	github, err := GitHub(secrets...)
+	if err != nil {
+		return nil, err
+	}
+	bare, err := keyed(secrets, plainKey, func(h http.Header, body []byte, _ time.Time, keys [][]byte) error {
+		text, err := one(h, header)
+		if err != nil {
+			return err
+		}
+		got, err := hex.DecodeString(text)
+		if err != nil {
+			return malformed(header, "64 hexadecimal digits")
+		}
+		return fits(header, [][]byte{got}, sums(sha256.New, keys, body))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Any(github, bare), nil
+}
+
 // Terraform is `X-TFE-Notification-Signature: <hex>`, HMAC-SHA512 of the body, as HCP Terraform sends it.
 func Terraform(secrets ...string) (*Scheme, error) {
 	const header = "X-Tfe-Notification-Signature"

@@ -48,6 +48,7 @@ type Stream struct {
 // Kinds of streams.
 const (
 	Repositories = "repositories" // those of the connection, from which the other streams follow
+	Definitions  = "definitions"  // kinds of things that can be asked for, from which the other streams follow
 	Teams        = "teams"        // teams and who is in them
 	Commits      = "commits"
 	Changes      = "changes" // pull or merge requests
@@ -56,7 +57,9 @@ const (
 	Releases     = "releases"
 	Incidents    = "incidents"  // issues that are incidents
 	Ownership    = "ownership"  // files that say who owns what is in the repository
+	Catalogue    = "catalogue"  // services, teams and who owns what, as a catalogue tells them
 	Requests     = "requests"   // what was asked of the platform
+	Checks       = "checks"     // how services fare in the checks of a scorecard
 	Workspaces   = "workspaces" // where infrastructure or applications are kept, from which the other streams follow
 )
 

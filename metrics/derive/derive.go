@@ -84,6 +84,10 @@ type Deriver struct {
 	seed maphash.Seed
 	feed feed
 
+	// Now, when set before the first use, is the clock that CaughtUp goes by.
+	Now      func() time.Time
+	caughtUp atomic.Pointer[time.Time]
+
 	changes atomic.Uint64 // see Epoch
 
 	mu        sync.Mutex
@@ -156,6 +160,14 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 	return d.catchUp(ctx, func() bool { return false })
 }
 
+// CaughtUp is an instant of which everything stored before is derived; zero for none yet.
+func (d *Deriver) CaughtUp() time.Time {
+	if at := d.caughtUp.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
 // catchUp is CatchUp, unless it is done already when the work of those before is.
 func (d *Deriver) catchUp(ctx context.Context, done func() bool) (err error) {
 	select {
@@ -168,9 +180,14 @@ func (d *Deriver) catchUp(ctx context.Context, done func() bool) (err error) {
 		return nil
 	}
 	arrivals := d.feed.arrivals.Load()
+	var begin time.Time
+	if d.Now != nil {
+		begin = d.Now()
+	}
 	defer func() {
 		if err == nil {
 			d.feed.taken.Store(arrivals)
+			d.caughtUp.Store(&begin)
 		}
 	}()
 	if !d.started {

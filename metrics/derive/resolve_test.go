@@ -30,7 +30,7 @@ func TestTheCommitOfADeploymentIsFound(t *testing.T) {
 		&event.Commit{Telling: told, Repository: "acme/config", SHA: strings.Repeat("c", 40), AuthoredAt: hour(0), CommittedAt: hour(0)},
 		&event.Artifact{Telling: told, ID: "ghcr.io/acme/shop:nightly", Repository: "acme/shop", SHA: second, Digest: digest},
 		&event.Artifact{Telling: told, ID: "ghcr.io/acme/side:1", Repository: "acme/side", SHA: strings.Repeat("d", 40)},
-		&event.Artifact{Telling: told, ID: "acme/shop@v1.4.2", Repository: "acme/shop", SHA: third, Version: "v1.4.2"})
+		&event.Artifact{Telling: told, ID: "acme/shop:v1.4.2", Repository: "acme/shop", SHA: third, Version: "v1.4.2"})
 	config := event.Revision{Repository: "acme/config", SHA: strings.Repeat("c", 40), Role: "config"}
 	source := func(sha, rule string) event.Revision {
 		return event.Revision{Repository: "acme/shop", SHA: sha, Rule: rule}

@@ -46,13 +46,13 @@ func Later(at, now time.Time, zone *time.Location) string {
 
 // Source writes the name of a source as people do.
 func Source(name string) string {
-	switch name {
-	case "github":
-		return "GitHub"
-	case "gitlab":
-		return "GitLab"
-	case "":
-		return "a source without a name"
+	names := map[string]string{
+		"": "a source without a name", "alertmanager": "Alertmanager", "argocd": "Argo CD", "backstage": "Backstage", "cdevents": "CDEvents", "circleci": "CircleCI", "flux": "Flux",
+		"gitea": "Gitea", "github": "GitHub", "gitlab": "GitLab", "humanitec": "Humanitec", "incidentio": "incident.io", "jenkins": "Jenkins", "kubernetes": "Kubernetes",
+		"opsgenie": "Opsgenie", "pagerduty": "PagerDuty", "port": "Port", "terraform": "Terraform", "tickets": "Tickets", "typeform": "Typeform",
+	}
+	if said, known := names[name]; known {
+		return said
 	}
 	return name
 }

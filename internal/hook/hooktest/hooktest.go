@@ -103,6 +103,12 @@ func keyOf(e event.Event) string {
 		return "service " + e.ID
 	case *event.Repository:
 		return "repository " + e.ID
+	case *event.Survey:
+		return "survey " + e.ID
+	case *event.SurveyInvitation:
+		return fmt.Sprintf("invitation %s %s", e.Survey, e.Respondent)
+	case *event.SurveyResponse:
+		return fmt.Sprintf("response %s %s %s", e.Survey, e.Respondent, e.SubmittedAt.Format(time.RFC3339Nano))
 	case *event.ProvisioningRequest:
 		return fmt.Sprintf("request %s %s", e.Source, e.ID)
 	case *event.CapabilityUse:

@@ -1,0 +1,75 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"cairn/internal/fault"
+	"cairn/internal/rest"
+)
+
+func TestAnswersAreFaultsWithASentence(t *testing.T) {
+	var status int
+	var body string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, body)
+	}))
+	t.Cleanup(server.Close)
+	at, err := rest.Address("url", server.URL+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := rest.API{Name: "ops", System: "Pager", Key: "key", Base: at, Client: server.Client(), Needs: "the role Viewer"}
+	for _, tc := range []struct {
+		status int
+		body   string
+		want   fault.Kind
+		says   string
+	}{
+		{401, "", fault.Denied, "refuses the key"},
+		{403, "", fault.Denied, "needs the role Viewer"},
+		{404, "", fault.NotFound, "has no incidents"},
+		{429, "", fault.Unavailable, "limit"},
+		{502, "", fault.Unavailable, "later"},
+		{400, "since is wrong", fault.Internal, "since is wrong"},
+		{200, "[", fault.Unavailable, "cut off"},
+		{200, `{"a": "x"}`, fault.Internal, "another form"},
+	} {
+		status, body = tc.status, tc.body
+		var into struct{ A int }
+		err := api.Get(t.Context(), "incidents", nil, &into)
+		if fault.KindOf(err) != tc.want || !strings.Contains(err.Error(), tc.says) || !strings.HasPrefix(err.Error(), "ops: ") {
+			t.Errorf("%d %s is %v: %v", tc.status, tc.body, fault.KindOf(err), err)
+		}
+	}
+	for _, text := range []string{"", "api.example.com", "ftp://x", "https://u:p@x", "https://x?a=b"} {
+		if _, err := rest.Address("url", text); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%q is taken for an address", text)
+		}
+	}
+}
+
+func TestACredentialGoesToItsHostAlone(t *testing.T) {
+	var other string
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { other = r.Header.Get("Authorization") }))
+	t.Cleanup(stranger.Close)
+	var own string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own = r.Header.Get("Authorization")
+		http.Redirect(w, r, stranger.URL, http.StatusFound)
+	}))
+	t.Cleanup(server.Close)
+	at, err := rest.Address("url", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &rest.Credential{Header: "Authorization", Value: "Bearer k", At: at, Next: http.DefaultTransport}}
+	_ = rest.API{Name: "ops", System: "Pager", Key: "key", Base: at, Client: client}.Get(t.Context(), "incidents", nil, &struct{}{})
+	if own != "Bearer k" || other != "" {
+		t.Errorf("its own host got %q, another one %q", own, other)
+	}
+}
