@@ -574,6 +574,52 @@ func TestWhereNothingHappensLittleIsAskedFor(t *testing.T) {
 	}
 }
 
+// Of many deployments only what is new is asked for.
+func TestNewsAreReadFromTheFirstPages(t *testing.T) {
+	o := newOrchestrator(t)
+	o.apps["shop"] = map[string]string{"live": "production"}
+	add := func(n int) {
+		at := ten.Add(time.Duration(len(o.deploys)) * time.Hour)
+		for range n {
+			at = at.Add(time.Hour)
+			o.deploys = append(o.deploys, dep{app: "shop", env: "live", id: fmt.Sprint("d", len(o.deploys)), status: "succeeded", mode: "deploy", created: at, changed: at})
+		}
+	}
+	add(20)
+	p := newProcess(t, o, humanitec.V2)
+	p.must()
+	for range 3 {
+		add(3)
+		o.asked, p.now = nil, p.now.Add(time.Hour)
+		p.must()
+		pages := 0
+		for _, path := range o.asked {
+			if strings.HasSuffix(path, "/deployments") {
+				pages++
+			}
+		}
+		if pages != 3 { // of two deployments each: the three that are new, the latest that was told, and one before it
+			t.Errorf("%d pages were asked for", pages)
+		}
+	}
+}
+
+// Two deployments of one instant are two, also when they are seen one after the other.
+func TestDeploymentsOfOneInstant(t *testing.T) {
+	for _, version := range []string{humanitec.V1, humanitec.V2} {
+		o := newOrchestrator(t)
+		o.apps["shop"] = map[string]string{"live": "production"}
+		p := newProcess(t, o, version)
+		for i := range 3 {
+			o.deploys = append(o.deploys, dep{app: "shop", env: "live", id: fmt.Sprint("d", i), status: "succeeded", mode: "deploy", created: ten, changed: ten})
+			p.now = p.now.Add(time.Hour)
+			if known := p.must(); len(known) != i+1 {
+				t.Errorf("%s: got %d, want %d", version, len(known), i+1)
+			}
+		}
+	}
+}
+
 // An environment that is made anew under the old name has other deployments; an application that is gone is not read.
 func TestRecreatedEnvironmentsAndApplicationsThatAreGone(t *testing.T) {
 	o := newOrchestrator(t)

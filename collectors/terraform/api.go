@@ -140,11 +140,14 @@ func (a api) raw(ctx context.Context, path string, q url.Values) ([]byte, error)
 	return body.Bytes(), nil
 }
 
+// errRefused is in the chain of the error that the token is refused altogether.
+var errRefused = errors.New("the token is refused")
+
 // fault says what a status means. Terraform answers 404 also where the token may not read.
 func (a api) fault(path string, status int) error {
 	switch {
 	case status == http.StatusUnauthorized:
-		return fault.New(fault.Denied, "%s: Terraform refuses the token: it has ended, was revoked, or is mistyped; make a new one and put it in its place", a.name)
+		return fault.Replace(fault.Denied, errRefused, "%s: Terraform refuses the token: it has ended, was revoked, or is mistyped; make a new one and put it in its place", a.name)
 	case status == http.StatusForbidden:
 		return fault.New(fault.Denied, "%s: the token may not read %s: it has to be a team's or a user's that may read runs", a.name, path)
 	case status == http.StatusNotFound, status == http.StatusNoContent, status == http.StatusGone:

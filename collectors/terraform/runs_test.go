@@ -68,7 +68,6 @@ func newCloud(t testing.TB) *cloud {
 		}
 		c.page(w, r, list, nil)
 	})
-	mux.HandleFunc("GET /api/v2/workspaces/{ws}", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(`{"data":{}}`)) })
 	mux.HandleFunc("GET /api/v2/workspaces/{ws}/runs", func(w http.ResponseWriter, r *http.Request) {
 		if got := r.URL.Query().Get("include"); !strings.Contains(got, "configuration_version.ingress_attributes") || !strings.Contains(got, "created_by") {
 			c.problems = append(c.problems, "runs were asked for without what belongs to them: "+got)
@@ -363,6 +362,10 @@ func TestWhatARunIs(t *testing.T) {
 			run: rn{status: "errored", at: times("planning", "10:01:00", "errored", "10:02:00")}, told: "10:02:00",
 			request: request("failed", func(e *event.ProvisioningRequest) { e.FailedAt = at("10:02:00") }),
 		},
+		"a policy forbids it": {
+			run: rn{status: "errored", changes: true, at: times("planned", "10:01:00", "errored", "10:02:00")}, told: "10:02:00",
+			request: request("failed", func(e *event.ProvisioningRequest) { e.FailedAt = at("10:02:00") }),
+		},
 		"carrying it out fails": {
 			run: rn{status: "errored", changes: true, at: times(append(applying, "errored", "10:12:00")...)}, told: "10:12:00",
 			request: request("failed", func(e *event.ProvisioningRequest) { e.ApprovedAt, e.FailedAt = at("10:09:00"), at("10:12:00") }), deployment: deployment("failed", "10:12:00"),
@@ -581,7 +584,8 @@ func TestEveryRunIsKnownInTheEnd(t *testing.T) {
 					continue
 				}
 				n++
-				c.runs[ws] = append(c.runs[ws], rn{id: fmt.Sprint("run-", n), status: "planned", changes: true, created: at, by: "ada", at: map[string]string{}})
+				status := rapid.SampledFrom([]string{"planned", "applied"}).Draw(rt, "status")
+				c.runs[ws] = append(c.runs[ws], rn{id: fmt.Sprint("run-", n), status: status, changes: true, created: at, by: "ada", at: map[string]string{}})
 			}
 		}
 		readings := rapid.IntRange(1, 4).Draw(rt, "readings")
@@ -723,6 +727,24 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 		if err := p.connection.Recall("workspaces", position); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("the position %s: %v", position, err)
 		}
+	}
+}
+
+// A token that ends in the middle costs no run its modules: the run is told when there is a new one.
+func TestATokenThatEndsBeforeThePlanIsRead(t *testing.T) {
+	c := newCloud(t)
+	c.workspaces = []space{{"ws-1", "shop-prod"}}
+	c.runs["ws-1"] = []rn{{id: "run-1", status: "applied", changes: true, created: ten, by: "ada", plan: "plan-1", at: times("applied", "10:12:00")}}
+	c.plans["plan-1"] = planOf("app.terraform.io/acme/rds/aws")
+	c.fail["/api/v2/plans/"] = http.StatusUnauthorized
+	p := newProcess(t, c)
+	p.cfg.GoldenModules = []string{"app.terraform.io/acme"}
+	if err := p.read(); fault.KindOf(err) != fault.Denied || len(p.facts) > 0 {
+		t.Errorf("got %v, and %d facts", err, len(p.facts))
+	}
+	c.fail = map[string]int{}
+	if known := p.must(); len(known) != 2 {
+		t.Errorf("got %v, want the run and its module", known)
 	}
 }
 

@@ -393,7 +393,7 @@ func (t *Turn) plan(ctx context.Context, r run) (*plan, error) {
 	body, err := t.c.api.raw(ctx, "/api/v2/"+path, nil)
 	switch kind := fault.KindOf(err); {
 	case err == nil:
-	case kind == fault.NotFound, kind == fault.Denied && !t.refused(ctx), kind == fault.TooLarge, kind == fault.Internal:
+	case kind == fault.NotFound, kind == fault.Denied && !errors.Is(err, errRefused), kind == fault.TooLarge, kind == fault.Internal:
 		t.applied(planHidden, r.ID)
 		return nil, nil
 	default:
@@ -406,13 +406,6 @@ func (t *Turn) plan(ctx context.Context, r run) (*plan, error) {
 	}
 	t.applied(planRead, r.ID)
 	return used, nil
-}
-
-// refused says whether the token is refused altogether.
-func (t *Turn) refused(ctx context.Context) bool {
-	t.requests++
-	_, err := t.c.api.get(ctx, "workspaces/"+url.PathEscape(t.workspace.ID), nil)
-	return err != nil
 }
 
 // applied counts what was done, with an example.
