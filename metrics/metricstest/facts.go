@@ -20,6 +20,7 @@ type revision struct {
 	SHA         string `ch:"sha"`
 	PreviousSHA string `ch:"previous_sha"`
 	Role        string `ch:"role"`
+	Rule        string `ch:"rule"`
 }
 
 // Commits stores so many commits of a made-up history, and the default branch. It returns the commits of the trunk,
