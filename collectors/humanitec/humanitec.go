@@ -13,6 +13,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 )
@@ -138,28 +139,11 @@ func New(cfg Config, client *http.Client) (*Connection, error) {
 // Name is the connection's.
 func (c *Connection) Name() string { return c.cfg.Name }
 
-// Credential is a round tripper that adds the connection's token to the requests that go to its Humanitec, and to no other.
-type Credential struct {
-	token string
-	at    *url.URL
-	base  http.RoundTripper
-}
-
-// NewCredential makes the credential of a connection.
-func NewCredential(cfg Config, base http.RoundTripper) (*Credential, error) {
+// NewCredential makes the credential of a connection: the token, for requests to its own host alone.
+func NewCredential(cfg Config, base http.RoundTripper) (*rest.Credential, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	at, _ := cfg.address() // checked
-	return &Credential{token: cfg.Token, at: at, base: base}, nil
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c *Credential) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("Authorization") // of a redirection
-	if c.token != "" && strings.EqualFold(r.URL.Host, c.at.Host) && r.URL.Scheme == c.at.Scheme {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	return c.base.RoundTrip(r)
+	return rest.Bearer(cfg.Token, at, base), nil
 }

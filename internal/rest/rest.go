@@ -104,6 +104,15 @@ type Credential struct {
 	Next          http.RoundTripper
 }
 
+// Bearer is the credential of a token in the header Authorization; "" goes bare everywhere.
+func Bearer(token string, at *url.URL, next http.RoundTripper) *Credential {
+	c := &Credential{Header: "Authorization", At: at, Next: next}
+	if token != "" {
+		c.Value = "Bearer " + token
+	}
+	return c
+}
+
 // RoundTrip implements http.RoundTripper.
 func (c *Credential) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
