@@ -57,7 +57,8 @@ func (r *run) settled() bool {
 
 // findCommits finds the commits that runs carried where their producers did not tell them whole: by what was built of
 // which commit, and by the names of commits in the tags of images. It depends on the facts alone, not on when which came.
-func (d *Deriver) findCommits(ctx context.Context, svc *service, runs []*run, repos map[string]*repository) error {
+// looked says that some were not told whole, so that other repositories than those that runs name may be theirs.
+func (d *Deriver) findCommits(ctx context.Context, svc *service, runs []*run, repos map[string]*repository) (looked bool, err error) {
 	var open []*run
 	for _, r := range runs {
 		if r.settled() {
@@ -67,16 +68,16 @@ func (d *Deriver) findCommits(ctx context.Context, svc *service, runs []*run, re
 		open = append(open, r)
 	}
 	if len(open) == 0 {
-		return nil
+		return false, nil
 	}
 	f, err := d.newFinder(ctx, svc, open, repos)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, r := range open {
 		r.adopt(f.find(r))
 	}
-	return nil
+	return true, nil
 }
 
 // adopt gives a run its revisions.

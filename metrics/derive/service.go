@@ -129,11 +129,14 @@ func (d *Deriver) derive(ctx context.Context, id string, out *rows) error {
 	if err != nil {
 		return err
 	}
-	if err := d.findCommits(ctx, svc, runs, repos); err != nil {
+	looked, err := d.findCommits(ctx, svc, runs, repos)
+	if err != nil {
 		return err
 	}
-	if repos, err = d.repositoriesOf(ctx, svc, runs); err != nil {
-		return err
+	if looked {
+		if repos, err = d.repositoriesOf(ctx, svc, runs); err != nil {
+			return err
+		}
 	}
 	seal(runs, newFingerprint(d.seed))
 	first := firstProduction(runs)
