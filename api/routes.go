@@ -90,7 +90,7 @@ func (s *Server) routes() []route {
 
 		{method: http.MethodGet, path: "/api/v1/sources", handler: s.sources, name: "sources", tag: tagSources, summary: "Every system that facts come from, by name: how far it is told, and what fails",
 			answer: metrics.SourceList{}, table: true, errors: readable()},
-		{method: http.MethodGet, path: "/api/v1/sources/unmatched", handler: s.unmatched, name: "unmatched", tag: tagSources, summary: "What was told and could not be joined: names that no service has, names that several have, deployments without a known commit",
+		{method: http.MethodGet, path: "/api/v1/sources/unmatched", handler: s.unmatched, name: "unmatched", tag: tagSources, summary: "What was told and could not be joined: names that no service has, names that several have, deployments without a known commit, deployments that two sources tell",
 			detail: "Each with the line that would join it. As CSV the names that no service has.",
 			answer: metrics.Unmatched{}, table: true, errors: readable()},
 		{method: http.MethodGet, path: "/api/v1/sources/:name", handler: s.source, name: "source", tag: tagSources, summary: "A source with its streams, by name",

@@ -161,14 +161,21 @@ func TestProgressOfHistory(t *testing.T) {
 // What /sources/unmatched tells of names that nobody should choose, and of deployments without a commit.
 func TestWhatIsUnmatchedIsTold(t *testing.T) {
 	st := storetest.New(t)
-	p := siteOver(t, st, fact{"type": "service", "id": "shop", "aliases": []string{"basket"}}, fact{"type": "service", "id": "cart", "aliases": []string{"basket"}},
+	var twice []fact
+	for day := range 3 {
+		for i, source := range []string{hostile, "ci"} {
+			twice = append(twice, fact{"type": "deployment", "service": "cart", "id": fmt.Sprintf("%s %d", source, day), "environment": hostile, "tier": "production", "status": "failed", "finished_at": fmt.Sprintf("2026-05-%02dT10:%02d:00Z", day+10, i), "source": source})
+		}
+	}
+	p := siteOver(t, st, append(twice, fact{"type": "service", "id": "shop", "aliases": []string{"basket"}}, fact{"type": "service", "id": "cart", "aliases": []string{"basket"}},
 		fact{"type": "deployment", "service": "shop-prod", "id": "d1", "environment": "production", "status": "succeeded", "finished_at": "2026-05-19T10:00:00Z", "images": []string{"ghcr.io/acme/shop:v7"}, "source": "argocd"},
-		fact{"type": "deployment", "service": hostile, "id": hostile, "environment": "production", "status": "succeeded", "finished_at": "2026-05-18T10:00:00Z", "revisions": []fact{{"repository": "acme/shop", "sha": strings.Repeat("a", 40)}}, "source": hostile})
+		fact{"type": "deployment", "service": hostile, "id": hostile, "environment": "production", "status": "succeeded", "finished_at": "2026-05-18T10:00:00Z", "revisions": []fact{{"repository": "acme/shop", "sha": strings.Repeat("a", 40)}}, "source": hostile})...)
 	w := fetch(p, "GET", "/sources/unmatched")
 	text := read(t, w)
 	for _, says := range []string{
-		"2 names of facts are none of a service. 1 name belongs to several services. Of 2 deployments, 1 is without a known commit.", "aliases: ['shop-prod'] # of the service shop, where it is described",
+		"2 names of facts are none of a service. 1 name belongs to several services. Two sources tell the same deployments of 1 service. Of 2 deployments, 1 is without a known commit.", "aliases: ['shop-prod'] # of the service shop, where it is described",
 		hostile, "image ghcr.io/acme/shop:v7", "told with the deployment 1", "take the alias 'basket' from shop, if cart is meant",
+		"3, 0 with a commit", "tell the deployments of cart from",
 	} {
 		if w.Code != 200 || !strings.Contains(text, says) {
 			t.Errorf("%d, does not say %q:\n%s", w.Code, says, text)

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ type Unmatched struct {
 	// Claims are names that more than one service of the catalogue has, at most 200.
 	Claims  []UnmatchedClaim  `json:"claims"`
 	Commits []UnmatchedCommit `json:"commits"` // by source, of the last 90 days
+	// Twice are services of whose deployments two sources tell, of the last 90 days; the latest first, at most 200.
+	Twice    []UnmatchedTwice `json:"twice"`
+	TwiceAll int64            `json:"twice_all"`
 	// Catalogue is how many services are described at all. Without any, every name is one of a service.
 	Catalogue int64 `json:"catalogue"`
 }
@@ -55,6 +59,30 @@ type UnmatchedCommit struct {
 	Line    string           `json:"line"` // what would find it
 }
 
+// UnmatchedTwice is a service whose deployments to an environment two sources tell: again and again one of them tells a
+// deployment within half an hour of one of the other's. Of the same commit the later one counts as a redeploy, and changes
+// nothing but the number of runs. Where one of them knows another commit, or only that of the configuration, each counts as
+// a new version; and a failure counts twice in any case.
+type UnmatchedTwice struct {
+	Service     string        `json:"service"`
+	Environment string        `json:"environment"`
+	N           int64         `json:"n"` // deployments of the one within half an hour of one of the other's
+	Latest      time.Time     `json:"latest"`
+	Keep        UnmatchedSide `json:"keep"`
+	Leave       UnmatchedSide `json:"leave"` // which knows fewer commits
+	Line        string        `json:"line"`  // what leaves it out
+}
+
+// UnmatchedSide is one of the two.
+type UnmatchedSide struct {
+	Source     string `json:"source"`
+	N          int64  `json:"n"`     // runs
+	Known      int64  `json:"known"` // of which the commit is known
+	Run        string `json:"run"`   // the latest that has one of the other's beside it
+	name       string // under which it tells the service
+	repository string // of the commit
+}
+
 // Unmatched tells what could not be joined. It waits for attribution as answers do.
 func (e *Engine) Unmatched(ctx context.Context) (Unmatched, error) {
 	u, err := e.unmatched(ctx)
@@ -62,7 +90,7 @@ func (e *Engine) Unmatched(ctx context.Context) (Unmatched, error) {
 }
 
 func (e *Engine) unmatched(ctx context.Context) (Unmatched, error) {
-	u := Unmatched{AsOf: e.now().UTC().Truncate(time.Millisecond), Names: []UnmatchedName{}, Claims: []UnmatchedClaim{}, Commits: []UnmatchedCommit{}}
+	u := Unmatched{AsOf: e.now().UTC().Truncate(time.Millisecond), Names: []UnmatchedName{}, Claims: []UnmatchedClaim{}, Commits: []UnmatchedCommit{}, Twice: []UnmatchedTwice{}}
 	if _, err := e.freshen(ctx); err != nil {
 		return u, err
 	}
@@ -111,7 +139,60 @@ func (e *Engine) unmatched(ctx context.Context) (Unmatched, error) {
 	for _, c := range claims {
 		u.Claims = append(u.Claims, UnmatchedClaim{c.Name, c.Services, claimLine(c.Name, c.Services)})
 	}
-	return u, e.unmatchedCommits(ctx, v, &u)
+	if err := e.unmatchedCommits(ctx, v, &u); err != nil {
+		return u, err
+	}
+	return u, e.toldTwice(ctx, v, read, &u)
+}
+
+func (e *Engine) toldTwice(ctx context.Context, v store.Params, read map[string]string, u *Unmatched) error {
+	var rows []struct {
+		Service         string    `ch:"service"`
+		Environment     string    `ch:"environment"`
+		N               int64     `ch:"n"`
+		Latest          time.Time `ch:"latest"`
+		All             int64     `ch:"all"`
+		One             string    `ch:"one"`
+		OneN            int64     `ch:"one_n"`
+		OneKnown        int64     `ch:"one_known"`
+		OneRun          string    `ch:"one_run"`
+		OneName         string    `ch:"one_name"`
+		OneRepository   string    `ch:"one_repository"`
+		Other           string    `ch:"other"`
+		OtherN          int64     `ch:"other_n"`
+		OtherKnown      int64     `ch:"other_known"`
+		OtherRun        string    `ch:"other_run"`
+		OtherName       string    `ch:"other_name"`
+		OtherRepository string    `ch:"other_repository"`
+	}
+	if err := e.st.Select(ctx, &rows, e.query("records/unmatched_twice"), v); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		u.TwiceAll = r.All
+		t := UnmatchedTwice{
+			Service: r.Service, Environment: r.Environment, N: r.N, Latest: r.Latest.UTC(),
+			Keep:  UnmatchedSide{r.One, r.OneN, r.OneKnown, r.OneRun, r.OneName, r.OneRepository},
+			Leave: UnmatchedSide{r.Other, r.OtherN, r.OtherKnown, r.OtherRun, r.OtherName, r.OtherRepository},
+		}
+		if cmp.Or(cmp.Compare(t.Keep.Known*t.Leave.N, t.Leave.Known*t.Keep.N), cmp.Compare(t.Keep.N, t.Leave.N)) < 0 {
+			t.Keep, t.Leave = t.Leave, t.Keep
+		}
+		t.Line = twiceLine(t, read[t.Leave.Source])
+		u.Twice = append(u.Twice, t)
+	}
+	return nil
+}
+
+// twiceLine is the one line that leaves out what one of two sources tells of the other's deployments.
+func twiceLine(t UnmatchedTwice, system string) string {
+	switch system {
+	case "":
+		return "tell the deployments of " + t.Service + " from " + t.Keep.Source + " alone"
+	case "github", "gitlab":
+		return "deployments: [{repository: " + quoted(cmp.Or(t.Leave.repository, "OWNER/NAME")) + ", from: none}]   # of rules"
+	}
+	return "services: [{match: " + quoted(cmp.Or(t.Leave.name, t.Service)) + ", service: none}]   # of the source " + t.Leave.Source
 }
 
 func (e *Engine) unmatchedCommits(ctx context.Context, v store.Params, u *Unmatched) error {

@@ -1,7 +1,9 @@
 package metrics_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -66,6 +68,7 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 			{Source: "ci", Rules: map[string]int64{"origin_revision": 1}, N: 1, Service: "cart", Run: "c1", Clue: "version v2", Line: `{"type": "artifact", "id": "OWNER/NAME:v2", "version": "v2", "repository": "OWNER/NAME", "sha": "FULL SHA", "source": "ci"}`},
 		},
 	}
+	want.Twice = []metrics.UnmatchedTwice{}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(metrics.UnmatchedName{}, "Latest"), cmpopts.IgnoreFields(metrics.UnmatchedCommit{}, "Latest")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -76,6 +79,66 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 	}
 }
 
+// Two sources that tell one service's deployments are found by that each tells within minutes of the other, and not only by
+// chance; the line leaves out the one that knows fewer commits.
+func TestDeploymentsThatTwoSourcesTellAreFound(t *testing.T) {
+	st, e := beside(t)
+	type revision struct {
+		Repository  string `ch:"repository"`
+		SHA         string `ch:"sha"`
+		PreviousSHA string `ch:"previous_sha"`
+		Role        string `ch:"role"`
+		Rule        string `ch:"rule"`
+	}
+	insert(t, st, "services", row{"id": "shop", "aliases": []string{"shop-prod"}, "updated_at": "2026-01-01 00:00:00", "version": 1})
+	n := 0
+	deploy := func(source, service, environment string, day int, clock string, known bool) {
+		n++
+		at := fmt.Sprintf("2026-02-%02d %s:00", day, clock)
+		r := row{"service": service, "id": fmt.Sprint(n), "attempt": int64(1), "environment": environment, "tier": environment, "status": "succeeded", "source": source, "finished_at": at, "updated_at": at, "version": n}
+		if known {
+			r["revisions"] = []revision{{"acme/" + service, fmt.Sprintf("%040x", n), "", "source", "commit"}}
+		}
+		insert(t, st, "deployments", r)
+	}
+	for day := 10; day < 14; day++ {
+		deploy("github", "shop", "production", day, "10:00", true)
+		deploy("argocd", "shop-prod", "production", day, "10:09", false)
+		deploy("flux", "shop", "production", day, "13:00", false) // hours later
+		deploy("github", "cart", "production", day, "10:00", true)
+		deploy("github", "cart", "production", day, "10:05", true) // the same source
+		deploy("argocd", "cart", "staging", day, "10:05", true)    // another environment
+		deploy("github", "cart", "staging", day, "20:00", true)
+		deploy("argocd", "bank", "production", day, "11:00", true)
+		deploy("github", "bank", "production", day, "11:29", false)
+		deploy("ci", "bill", "production", day, "11:29", false)
+		deploy("cd", "bill", "production", day, "11:00", true)
+	}
+	for hour := range 9 { // and more that nobody else tells
+		deploy("github", "rare", "production", 15, fmt.Sprintf("%02d:00", 2*hour), true)
+		deploy("argocd", "rare", "production", 15, fmt.Sprintf("%02d:%02d", 2*hour+1-min(1, hour/6), 7), true)
+	}
+	deploy("github", "once", "production", 16, "10:00", true)
+	deploy("argocd", "once", "production", 16, "10:05", true)
+	put(t, st, "argocd", stream{"system": "argocd", "subject": "", "kind": "deployments"})
+	put(t, st, "github", stream{"system": "github", "subject": "acme/shop", "kind": "deployments"})
+	got, err := e.Unmatched(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []metrics.UnmatchedTwice{
+		{Service: "bank", Environment: "production", N: 4, Keep: metrics.UnmatchedSide{Source: "argocd", N: 4, Known: 4, Run: "41"}, Leave: metrics.UnmatchedSide{Source: "github", N: 4, Run: "42"}, Line: "deployments: [{repository: 'OWNER/NAME', from: none}]   # of rules"},
+		{Service: "bill", Environment: "production", N: 4, Keep: metrics.UnmatchedSide{Source: "cd", N: 4, Known: 4, Run: "44"}, Leave: metrics.UnmatchedSide{Source: "ci", N: 4, Run: "43"}, Line: "tell the deployments of bill from cd alone"},
+		{Service: "shop", Environment: "production", N: 4, Keep: metrics.UnmatchedSide{Source: "github", N: 4, Known: 4, Run: "34"}, Leave: metrics.UnmatchedSide{Source: "argocd", N: 4, Run: "35"}, Line: "services: [{match: 'shop-prod', service: none}]   # of the source argocd"},
+	}
+	if diff := cmp.Diff(want, got.Twice, cmpopts.IgnoreFields(metrics.UnmatchedTwice{}, "Latest"), cmpopts.IgnoreUnexported(metrics.UnmatchedSide{})); diff != "" || got.TwiceAll != 3 {
+		t.Errorf("%d (-want +got):\n%s", got.TwiceAll, diff)
+	}
+	if latest := got.Twice[len(got.Twice)-1].Latest; !latest.Equal(time.Date(2026, 2, 13, 10, 9, 0, 0, time.UTC)) {
+		t.Errorf("the latest is of %s", latest)
+	}
+}
+
 // Where nothing is told there is nothing to join.
 func TestNothingIsUnmatchedInAnEmptyStore(t *testing.T) {
 	_, e := beside(t)
@@ -83,7 +146,7 @@ func TestNothingIsUnmatchedInAnEmptyStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(metrics.Unmatched{AsOf: got.AsOf, Names: []metrics.UnmatchedName{}, Claims: []metrics.UnmatchedClaim{}, Commits: []metrics.UnmatchedCommit{}}, got); diff != "" {
+	if diff := cmp.Diff(metrics.Unmatched{AsOf: got.AsOf, Names: []metrics.UnmatchedName{}, Claims: []metrics.UnmatchedClaim{}, Commits: []metrics.UnmatchedCommit{}, Twice: []metrics.UnmatchedTwice{}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -46,6 +46,9 @@ func UnmatchedSentences(u metrics.Unmatched) []string {
 	if n := int64(len(u.Claims)); n > 0 {
 		list = append(list, Counted(n, "name")+" "+verb(n, "belongs", "belong")+" to several services.")
 	}
+	if u.TwiceAll > 0 {
+		list = append(list, "Two sources tell the same deployments of "+Counted(u.TwiceAll, "service")+".")
+	}
 	switch {
 	case missing > 0:
 		list = append(list, fmt.Sprintf("Of %s, %s without a known commit.", Counted(all, "deployment"), Grouped(missing)+" "+verb(missing, "is", "are")))
