@@ -1,4 +1,4 @@
-// Package alertmanager hears the webhooks of Prometheus' Alertmanager. An alert is not an incident: labels say which is.
+// Package alertmanager hears the webhooks of Prometheus' Alertmanager, and those of Grafana's alerting, which are alike. An alert is not an incident: labels say which is.
 package alertmanager
 
 import (
@@ -84,8 +84,8 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	if err := hook.Decode(d.Body, &group); err != nil {
 		return source.Heard{}, err
 	}
-	if group.Version != "4" {
-		return source.Heard{}, fault.New(fault.Invalid, "the payload is not of version 4, as Alertmanager sends it")
+	if group.Version != "4" && group.Version != "1" { // Grafana's 1 has the same fields, and more
+		return source.Heard{}, fault.New(fault.Invalid, "the payload is neither of version 4, as Alertmanager sends it, nor of version 1, as Grafana's alerting does")
 	}
 	var facts []event.Event
 	for _, a := range group.Alerts {

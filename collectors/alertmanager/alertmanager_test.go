@@ -1,6 +1,7 @@
 package alertmanager_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -72,4 +73,38 @@ func FuzzHear(f *testing.F) {
 			t.Errorf("got %v, want it invalid", err)
 		}
 	})
+}
+
+// A group mixes what fires and what is over, and says in truncatedAlerts what it leaves out. Grafana's alerting sends the
+// same with more fields, as version 1, with parts of a second and a zone.
+func TestAGroupOfAlertsTellsEachAlsoFromGrafana(t *testing.T) {
+	alert := func(status, name, fingerprint, ends string) string {
+		return fmt.Sprintf(`{"status":%q,"labels":{"alertname":%q,"severity":"critical","service":"shop"},"annotations":{"summary":"slow in %s"},"startsAt":"2026-06-17T03:04:00.782137894+02:00","endsAt":%q,`+
+			`"generatorURL":"https://grafana.example.com/alerting/1/view","fingerprint":%q,"silenceURL":"","dashboardURL":"","panelURL":"","values":{"B":44.2,"C":1},"valueString":"[ var='B' ]"}`, status, name, name, ends, fingerprint)
+	}
+	group := func(rest string, alerts ...string) hooktest.Request {
+		return request(`{"receiver":"cairn","status":"firing","groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"https://grafana.example.com/","groupKey":"{}:{}","truncatedAlerts":3,` + rest + `,"alerts":[` + strings.Join(alerts, ",") + `]}`)
+	}
+	const never, ended = "0001-01-01T00:00:00Z", "2026-06-17T01:08:28.652747827Z"
+	starts, ends := time.Date(2026, 6, 17, 1, 4, 0, 782e6, time.UTC), time.Date(2026, 6, 17, 1, 8, 28, 652e6, time.UTC)
+	want := map[string]event.Event{}
+	for _, i := range []struct {
+		name, fingerprint string
+		end               time.Time
+	}{{"one", "aaafafe0953f0962", ends}, {"two", "6f9cd313db421ef1", time.Time{}}} {
+		f := &event.Incident{ID: i.fingerprint + "-20260617T010400.782Z", Service: "shop", Severity: "critical", Title: "slow in " + i.name, StartedAt: starts, DetectedAt: starts, RestoredAt: i.end, ResolvedAt: i.end}
+		if f.Source, f.UpdatedAt = "alertmanager", starts; !i.end.IsZero() {
+			f.UpdatedAt = i.end
+		}
+		want["incident alertmanager "+f.ID] = f
+	}
+	for _, sender := range []string{`"version":"4"`, `"version":"1","orgId":1,"title":"[FIRING:1, RESOLVED:1]","state":"alerting","message":"text"`} {
+		known := hooktest.Converges(t, func() hooktest.Receiver { return receiver(t) }, now,
+			group(sender, alert("firing", "one", "aaafafe0953f0962", never)),
+			group(sender, alert("firing", "one", "aaafafe0953f0962", never), alert("firing", "two", "6f9cd313db421ef1", never)),
+			group(sender, alert("resolved", "one", "aaafafe0953f0962", ended), alert("firing", "two", "6f9cd313db421ef1", never)))
+		if diff := cmp.Diff(want, known); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sender, diff)
+		}
+	}
 }

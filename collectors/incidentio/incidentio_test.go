@@ -162,6 +162,16 @@ func TestWhoeverSendsHasToSign(t *testing.T) {
 	hooktest.Refuses(t, c, good.Body, at(60), map[string]http.Header{"sent again after an hour": good.Header})
 	hooktest.Refuses(t, c, append(good.Body, ' '), at(0), map[string]http.Header{"changed": good.Header})
 
+	// Svix, which sends them, may call the headers by its own name.
+	svix := http.Header{}
+	for name, values := range good.Header {
+		svix[strings.Replace(name, "Webhook-", "Svix-", 1)] = values
+	}
+	if d := c.Describe(svix, good.Body); c.Verify(svix, good.Body, at(0)) != nil || d.ID != good.Header.Get("Webhook-Id") || d.Header.Get("Svix-Signature") != "" {
+		t.Errorf("with Svix's headers it is %v, described as %v", c.Verify(svix, good.Body, at(0)), d)
+	}
+	hooktest.Refuses(t, c, append(good.Body, ' '), at(0), map[string]http.Header{"changed, with Svix's headers": svix})
+
 	text, err := os.ReadFile(sharedtest.Path(t, "payloads", "signatures", "vectors.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package incidentio
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -28,7 +29,7 @@ func (c *Incidents) Describe(h http.Header, body []byte) source.Delivery {
 		Type string `json:"event_type"`
 	}
 	_ = json.Unmarshal(body, &p) // Hear says what is wrong with it
-	return hook.Describe(c.cfg.Name, p.Type, h.Get("Webhook-Id"), h, body, "Webhook-Id", "Webhook-Timestamp")
+	return hook.Describe(c.cfg.Name, p.Type, cmp.Or(h.Get("Webhook-Id"), h.Get("Svix-Id")), h, body, "Webhook-Id", "Webhook-Timestamp", "Svix-Id", "Svix-Timestamp")
 }
 
 // Hear tells the incident of a delivery, which has it whole; a private one it has read again.

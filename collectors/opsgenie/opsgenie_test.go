@@ -359,3 +359,22 @@ func FuzzHear(f *testing.F) {
 		}
 	})
 }
+
+// Webhooks that Opsgenie has sent write the priority as a number, have keys beside those that are documented, and may have
+// no details.
+func TestWhatOpsgenieHasSentIsUnderstood(t *testing.T) {
+	body := func(action string, updated int64, rest string) hooktest.Request {
+		return sent(fmt.Sprintf(`{"action":%q,"alert":{"alertId":"a-2","message":"another","tags":["vip"],"tinyId":"2","entity":"Server","createdAt":%d,"updatedAt":%d,"recipients":[],"teams":[]%s},`+
+			`"source":{"name":"web","type":"API"},"integrationType":"Webhook","alertFlowContext":{"content":{}}}`, action, at(0).UnixMilli(), updated, rest))
+	}
+	cfg := config()
+	cfg.Alerts = []string{"P3"}
+	cfg.Services = []rules.ServiceName{{Match: "Server", Service: "shop"}}
+	want := event.Incident{ID: "a-2", Service: "shop", Title: "another", Severity: "P3", StartedAt: at(0), DetectedAt: at(0), RestoredAt: at(9), ResolvedAt: at(9)}
+	want.Source, want.UpdatedAt = "opsgenie", at(9).Add(-6*time.Millisecond) // two of eight parts are known
+	known := hooktest.Converges(t, func() hooktest.Receiver { return connection(t, cfg) }, at(0),
+		body("Create", at(0).UnixNano()+110, `,"insertedAt":1502709956288000110,"priority":3`), body("Close", at(9).UnixNano()+1603, `,"priority":3,"details":[]`))
+	if diff := gocmp.Diff(map[string]event.Event{"incident opsgenie a-2": &want}, known); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

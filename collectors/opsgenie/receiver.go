@@ -21,13 +21,41 @@ const (
 
 // alert is an alert as it was when something was done to it.
 type alert struct {
-	AlertID, Message, Priority, Entity string
-	Tags                               []string
-	Details                            map[string]any
-	CreatedAt, UpdatedAt               number
+	AlertID, Message, Entity string
+	Priority                 priority
+	Tags                     []string
+	Details                  details
+	CreatedAt, UpdatedAt     number
 
 	at     time.Time // when it was done
 	action string
+}
+
+// priority is P1 to P5, which some webhooks write as a number.
+type priority string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *priority) UnmarshalJSON(raw []byte) error {
+	text := strings.Trim(string(raw), `"`)
+	if n, err := strconv.Atoi(text); err == nil {
+		text = "P" + strconv.Itoa(n)
+	}
+	if text != "null" {
+		*p = priority(text)
+	}
+	return nil
+}
+
+// details are an alert's own keys; where they are no object, there are none.
+type details map[string]any
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *details) UnmarshalJSON(raw []byte) error {
+	var known map[string]any
+	if json.Unmarshal(raw, &known) == nil {
+		*d = known
+	}
+	return nil
 }
 
 // number is an instant of a webhook: milliseconds or nanoseconds since 1970, as a number or a text.
@@ -112,10 +140,10 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 		parts = c.memory.Join(a.AlertID, acknowledged+a.at.Format(time.RFC3339Nano), a.at, a)
 	}
 	now := parts[state]
-	if _, fits := c.alerts.Of(append([]string{now.Priority}, now.Tags...)...); !fits {
+	if _, fits := c.alerts.Of(append([]string{string(now.Priority)}, now.Tags...)...); !fits {
 		return source.Heard{Ignored: ignoredAlert}, nil
 	}
-	f := &event.Incident{ID: now.AlertID, Title: now.Message, Severity: now.Priority, StartedAt: created, DetectedAt: created}
+	f := &event.Incident{ID: now.AlertID, Title: now.Message, Severity: string(now.Priority), StartedAt: created, DetectedAt: created}
 	for name, part := range parts {
 		if strings.HasPrefix(name, acknowledged) && (f.AcknowledgedAt.IsZero() || part.at.Before(f.AcknowledgedAt)) {
 			f.AcknowledgedAt = part.at

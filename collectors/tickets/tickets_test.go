@@ -250,6 +250,14 @@ func TestAMappingThatDoesNotFitSaysWhereAndWhatIsThere(t *testing.T) {
 		}
 	}
 	hooktest.Misunderstands(t, r, http.Header{}, "", "{", strings.Repeat("[", 1_000_000), `{"ticket":`+strings.Repeat(`{"a":`, 20_000))
+	// A ticket that is well but for how deep something in it is.
+	deep := func(n int) string {
+		return `{"ticket":{"id":1,"type":"incident","prio":1,"state":"open","opened":1769940300,"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}`
+	}
+	if _, err := r.Hear(source.Delivery{Body: []byte(deep(100))}); err != nil {
+		t.Errorf("a hundred deep: %v", err)
+	}
+	hooktest.Misunderstands(t, r, http.Header{}, deep(20_000))
 }
 
 func TestAConfigurationThatCannotWorkSaysSo(t *testing.T) {

@@ -169,10 +169,14 @@ func Port(secrets ...string) (*Scheme, error) {
 
 // Standard is the scheme of Standard Webhooks, which GitLab's signing tokens and incident.io follow: Webhook-Signature
 // lists `v1,<base64>` with spaces between, each HMAC-SHA256 of `id.timestamp.body`, where Webhook-Id has the id and
-// Webhook-Timestamp the seconds, which may be Tolerance away. A secret is `whsec_` and a key in base64.
+// Webhook-Timestamp the seconds, which may be Tolerance away. A secret is `whsec_` and a key in base64. The same headers
+// are taken as Svix names them, Svix-Signature and so on, where the others are not there.
 func Standard(secrets ...string) (*Scheme, error) {
-	const header, name, stamp = "Webhook-Signature", "Webhook-Id", "Webhook-Timestamp"
 	return keyed(secrets, packedKey, func(h http.Header, body []byte, now time.Time, keys [][]byte) error {
+		header, name, stamp := "Webhook-Signature", "Webhook-Id", "Webhook-Timestamp"
+		if len(h.Values(header)) == 0 && len(h.Values("Svix-Signature")) > 0 {
+			header, name, stamp = "Svix-Signature", "Svix-Id", "Svix-Timestamp"
+		}
 		text, err := one(h, header)
 		if err != nil {
 			return err
