@@ -15,6 +15,7 @@ import (
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/owners"
+	"cairn/internal/source"
 )
 
 // task is a run of a template.
@@ -73,6 +74,21 @@ type taskEvent struct {
 	} `json:"body"`
 	Type      string `json:"type"`
 	CreatedAt string `json:"createdAt"`
+}
+
+// readEvents reads the story of a task. A field of another type than it should have is as good as left out.
+func readEvents(texts []json.RawMessage) []taskEvent {
+	var all []taskEvent
+	for _, text := range texts {
+		var e taskEvent
+		if err := json.Unmarshal(text, &e); err != nil {
+			if _, mistyped := errors.AsType[*json.UnmarshalTypeError](err); !mistyped {
+				continue
+			}
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // newestFirst is the order of tasks.
@@ -317,14 +333,14 @@ func (t *Turn) task(ctx context.Context, p *requestsPosition, task task) error {
 	case "open":
 	case "processing":
 		fact.Status = "in_progress"
-	default:
-		var events []taskEvent
+	case "completed", "failed", "cancelled", "skipped":
+		var events []json.RawMessage
 		err := t.get(ctx, "/api/scaffolder/v2/tasks/"+url.PathEscape(task.ID)+"/events", nil, &events)
 		if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Denied {
 			return err
 		}
 		var latest int64
-		for _, e := range events {
+		for _, e := range readEvents(events) {
 			if e.Type != "completion" && !(e.Type == "cancelled" && task.Status == "cancelled") || e.ID < latest {
 				continue
 			}
@@ -352,6 +368,10 @@ func (t *Turn) task(ctx context.Context, p *requestsPosition, task task) error {
 		default: // cancelled, skipped: taken back by who asked
 			fact.Status, fact.DeletedAt = "deleted", end
 		}
+	default:
+		delete(p.Open, task.ID)
+		t.unknown(task)
+		return nil
 	}
 	if fact.Status == "requested" || fact.Status == "in_progress" {
 		if p.Open == nil {
@@ -394,6 +414,15 @@ func (t *Turn) task(ctx context.Context, p *requestsPosition, task task) error {
 		}
 	}
 	return nil
+}
+
+// unknown counts a run whose status is none that is known: nothing is told of it until it has another.
+func (t *Turn) unknown(task task) {
+	const rule = "left out: a run with a status that is not known"
+	if t.report.Rules == nil {
+		t.report.Rules = map[string]source.Applied{}
+	}
+	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: clip(task.ID + ": " + task.Status)}
 }
 
 // registers says whether a task put something into the catalogue, as those do that make something new; others change what

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -323,5 +324,53 @@ func TestCheckSaysWhatTheTokenMayRead(t *testing.T) {
 	}
 	if access.Repositories != 3 || len(access.Things) != 2 || access.Things[1].Denied != "" || len(access.Examples) == 0 {
 		t.Errorf("access is %+v", access)
+	}
+}
+
+func TestARunWithAStatusThatIsNotKnownIsCountedAndToldWhenItHasAnother(t *testing.T) {
+	p := newPortal(t)
+	task := p.task("t1", "paused", "2026-11-22T10:00:00.000Z")
+	p.task("t2", "open", "2026-11-22T10:01:00.000Z")
+	c := p.connect()
+	look := func(position string) ([]string, map[string]source.Applied, string) {
+		t.Helper()
+		turn, err := c.Turn(source.Stream{Name: source.Requests, Kind: source.Requests}, position, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for e, err := range turn.Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, ok := e.(*event.ProvisioningRequest); ok {
+				told = append(told, r.ID+" "+r.Status)
+			}
+		}
+		return told, turn.Report().Rules, turn.Position()
+	}
+	told, rules, position := look("")
+	want := map[string]source.Applied{"left out: a run with a status that is not known": {N: 1, Example: "t1: paused"}}
+	if diff := gocmp.Diff(want, rules); diff != "" || !slices.Equal(told, []string{"t2 requested"}) {
+		t.Errorf("told %q, counted (-want +got):\n%s", told, diff)
+	}
+	if told, rules, position = look(position); len(told) > 0 || len(rules) > 0 {
+		t.Errorf("nothing has changed, told %q, counted %v", told, rules)
+	}
+	task["status"] = "completed"
+	p.ended("t1", "completion", "2026-11-22T10:07:00.000Z", "completed")
+	if told, _, _ = look(position); !slices.Equal(told, []string{"t1 ready"}) {
+		t.Errorf("told %q, want t1 ready", told)
+	}
+}
+
+func TestALineOfARunThatIsWrittenOtherwiseTakesNoOtherWithIt(t *testing.T) {
+	p := newPortal(t)
+	p.task("t1", "completed", "2026-11-22T10:00:00.000Z")
+	p.events["t1"] = append(p.events["t1"], map[string]any{"id": "one", "type": 7, "createdAt": 1700000000, "body": "Beginning step"})
+	p.ended("t1", "completion", "2026-11-22T10:07:00.000Z", "completed")
+	got, _ := read(t, p.connect(), source.Requests, "", now)
+	if r := only[*event.ProvisioningRequest](got); len(r) != 1 || !r[0].ReadyAt.Equal(at("2026-11-22T10:07:00.000Z")) {
+		t.Errorf("told %+v, want it ready at 10:07", r)
 	}
 }

@@ -2,6 +2,8 @@ package github
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +24,9 @@ type ownershipPosition struct {
 	Owners map[string]map[string]int64 `json:"owners,omitempty"`
 	// Services are the tellings of those that a catalogue file describes.
 	Services map[string]serviceTold `json:"services,omitempty"`
-	Read     bool                   `json:"read,omitempty"`
+	// Left are the targets of Locations that are not followed.
+	Left []string `json:"left,omitempty"`
+	Read bool     `json:"read,omitempty"`
 }
 
 type serviceTold struct {
@@ -30,8 +34,8 @@ type serviceTold struct {
 	Changes int64  `json:"c,omitempty"`
 }
 
-// readOwnershipTurn reads the files that say who owns what is in the repository: catalog-info.yaml in its root, and where
-// that names no owner CODEOWNERS. GitHub takes the first of .github/, the root and docs/.
+// readOwnershipTurn reads the files that say who owns what is in the repository: catalog-info.yaml in its root with those
+// that its Locations name, and where they name no owner CODEOWNERS. GitHub takes the first of .github/, the root and docs/.
 func readOwnershipTurn(ctx context.Context, t *Turn) error {
 	p := ownershipPosition{Version: 1}
 	if t.position != "" {
@@ -48,10 +52,11 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 		return err
 	}
 	owner, _, _ := strings.Cut(t.repo.name, "/")
-	components, err := t.components(ctx, root, owner)
+	components, catalogue, err := t.components(ctx, root, owner)
 	if err != nil {
 		return err
 	}
+	p.Left = t.left(p.Left, catalogue.Left)
 	owned := map[string][]string{}
 	for _, c := range components {
 		if err := t.tellComponent(&p, c.service); err != nil {
@@ -72,12 +77,35 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 			}
 		}
 	}
+	if catalogue.Part { // what was not found may lie in a file that was not read
+		for service, teams := range p.Owners {
+			if len(owned[service]) == 0 {
+				owned[service] = slices.Sorted(maps.Keys(teams))
+			}
+		}
+	}
 	if err := t.tellOwners(&p, owned); err != nil {
 		return err
 	}
 	p.Read = true
 	t.position = position(p)
 	return nil
+}
+
+// left counts the targets of Locations that are not followed, up to a hundred, without those that were counted before. It
+// returns all of them.
+func (t *Turn) left(before []string, now []owners.Left) []string {
+	var all []string
+	for _, l := range now {
+		if len(all) == 100 || slices.Contains(all, l.Target) {
+			continue
+		}
+		all = append(all, l.Target)
+		if !slices.Contains(before, l.Target) {
+			t.applied("catalog-info.yaml: a target that "+l.Why, l.Target)
+		}
+	}
+	return all
 }
 
 // tellOwners tells whose a service has become, and whose it no longer is.
@@ -181,12 +209,20 @@ func (t *Turn) folder(ctx context.Context, path string) ([]string, error) {
 
 // file reads a file of the default branch; "" where it is too large to be what it should be.
 func (t *Turn) file(ctx context.Context, path string) (string, error) {
-	var c github.RepositoryContent
-	if _, err := t.get(ctx, path+" of "+t.repo.name, t.path("contents/"+path), nil, &c); err != nil {
-		if fault.KindOf(err) == fault.NotFound { // deleted a moment ago
+	var raw json.RawMessage
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	if _, err := t.get(ctx, path+" of "+t.repo.name, t.path("contents/"+strings.Join(parts, "/")), nil, &raw); err != nil {
+		if fault.KindOf(err) == fault.NotFound { // deleted a moment ago, or named by mistake
 			return "", nil
 		}
 		return "", err
+	}
+	var c github.RepositoryContent
+	if err := json.Unmarshal(raw, &c); err != nil || c.GetType() != "file" { // a folder is a list
+		return "", nil
 	}
 	if c.GetSize() > owners.MaxFile {
 		return "", nil
@@ -237,32 +273,37 @@ func teamsAmong(names []string) []string {
 type component struct {
 	service *event.Service
 	owner   string
+	folder  string // of the file; "" is the root
 }
 
-// components reads the services that the repository's catalogue file describes: its components, except libraries, which
-// nobody deploys. Where it describes one, and the rules say that one service is built from the repository, it is that one;
-// else it is the one of its name.
-func (t *Turn) components(ctx context.Context, root []string, org string) ([]component, error) {
+// components reads the services that the repository's catalogue files describe: their components, except libraries, which
+// nobody deploys. Where they describe one, and the rules say that one service is built from the repository, it is that one;
+// else it is the one of its name, and the folder of its file is its part of the repository.
+func (t *Turn) components(ctx context.Context, root []string, org string) ([]component, owners.Catalogue, error) {
 	i := slices.IndexFunc(root, func(name string) bool { return name == "catalog-info.yaml" || name == "catalog-info.yml" })
 	if i < 0 {
-		return nil, nil
+		return nil, owners.Catalogue{}, nil
 	}
-	text, err := t.file(ctx, root[i])
+	catalogue, err := t.catalogue().Read(ctx, root[i])
 	if err != nil {
-		return nil, err
+		return nil, catalogue, err
 	}
 	var all []component
-	for _, c := range owners.Components(text) {
+	for _, c := range catalogue.Components {
 		if !c.Library() {
-			all = append(all, component{service: c.Service(), owner: clip(teamOf(c.Owner, org))})
+			all = append(all, component{service: c.Service(), owner: clip(teamOf(c.Owner, org)), folder: c.Folder})
 		}
 	}
 	ours := t.c.rules.Services(t.repo.fact)
+	alone := len(all) == 1 && len(ours) == 1 && !catalogue.Part
 	for _, c := range all {
 		c.service.Source = t.c.cfg.Name
 		from := event.ServiceRepository{Repository: t.repo.fact}
+		if !alone && c.folder != "" {
+			from.Paths = []string{clip(c.folder)}
+		}
 		for _, s := range ours {
-			if name := c.service.Name; s.ID == name || len(all) == 1 && len(ours) == 1 {
+			if name := c.service.Name; s.ID == name || alone {
 				if s.ID != name {
 					c.service.Aliases = []string{name}
 				}
@@ -274,7 +315,37 @@ func (t *Turn) components(ctx context.Context, root []string, org string) ([]com
 		}
 		c.service.Repositories = []event.ServiceRepository{from}
 	}
-	return all, nil
+	return all, catalogue, nil
+}
+
+// catalogue is the repository as the files of its catalogue are read.
+func (t *Turn) catalogue() owners.Repository {
+	r := owners.Repository{Branch: t.repo.branch, File: t.file}
+	for _, name := range []string{t.repo.name, t.repo.fact} { // a former name leads to it
+		r.Pages = append(r.Pages, t.c.at.web.JoinPath(name).String())
+		if t.c.at.web.Host == "github.com" {
+			r.Raw = append(r.Raw, "https://raw.githubusercontent.com/"+name)
+		}
+	}
+	var paths []string
+	listed, whole := false, false
+	r.List = func(ctx context.Context, _ string, _ bool) ([]string, bool, error) {
+		if listed {
+			return paths, whole, nil
+		}
+		var tree github.Tree
+		if _, err := t.get(ctx, t.what(), t.path("git/trees/"+url.PathEscape(t.repo.branch)), values("recursive", "1"), &tree); err != nil {
+			return nil, false, err
+		}
+		for _, e := range tree.Entries {
+			if e.GetType() == "blob" {
+				paths = append(paths, e.GetPath())
+			}
+		}
+		listed, whole = true, !tree.GetTruncated()
+		return paths, whole, nil
+	}
+	return r
 }
 
 // teamOf is the team that a reference to an owner names: a group is the team of that name of the organisation that the

@@ -662,6 +662,85 @@ func TestTheOnlyComponentDescribesTheOnlyServiceAndWinsOverItsRegistration(t *te
 	}
 }
 
+func TestLocationsLeadToTheComponentsOfAProject(t *testing.T) {
+	f := newForge(t, gitlabtest.Config{Seed: 1, Projects: 1, Changes: 1, Runs: 1, Deployments: 1, Issues: 1})
+	f.read()
+	elsewhere := "https://gitlab.com/acme/other/-/blob/main/catalog-info.yaml"
+	f.SetFile(0, "CODEOWNERS", "")
+	f.SetFile(0, "catalog-info.yaml", "kind: Location\nmetadata: {name: all}\nspec:\n  targets:\n    - ./services/*/catalog-info.yaml\n"+
+		"    - "+f.server.URL+"/acme/svc-0000/-/blob/main/libs/all.yaml\n    - ./deep/**/*.yaml\n    - ./none/*.yaml\n    - ./services\n    - "+elsewhere+"\n")
+	f.SetFile(0, "services/pay/catalog-info.yaml", "kind: Component\nmetadata: {name: pay}\nspec: {owner: tools}\n")
+	f.SetFile(0, "services/my web/catalog-info.yaml", "kind: Component\nmetadata: {name: web}\nspec: {owner: platform}\n")
+	f.SetFile(0, "services/other/readme.md", "nothing")
+	f.SetFile(0, "deep/er/api.yaml", "kind: Component\nmetadata: {name: api}\n")
+	f.SetFile(0, "libs/all.yaml", "kind: Component\nmetadata: {name: lib}\nspec: {type: library}\n")
+	owned := func() (source.Report, map[string]string, map[string][]event.ServiceRepository) {
+		t.Helper()
+		var report source.Report
+		for _, s := range f.connection.Streams() {
+			if s.Kind == source.Ownership {
+				var err error
+				if report, err = f.turn(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		teams, lies := map[string]string{}, map[string][]event.ServiceRepository{}
+		for _, kept := range f.keeper.facts {
+			switch e := kept.event.(type) {
+			case *event.Ownership:
+				if e.To.IsZero() {
+					teams[e.Service] = e.Team
+				}
+			case *event.Service:
+				if e.ID != "acme/svc-0000" {
+					lies[e.ID] = e.Repositories
+				}
+			}
+		}
+		return report, teams, lies
+	}
+	f.Requests()
+	report, teams, lies := owned()
+	// The root's file, three lists of files, five files (one of them in the folder that has none), three of code owners.
+	if n := f.Requests()["all"]; n != 12 {
+		t.Errorf("%d requests, want 12", n)
+	}
+	if diff := cmp.Diff(map[string]source.Applied{
+		"catalog-info.yaml: a target that lies elsewhere":  {N: 1, Example: elsewhere},
+		"catalog-info.yaml: a target that is no YAML file": {N: 1, Example: "./services"},
+	}, report.Rules); diff != "" {
+		t.Errorf("what the turn says (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"pay": "acme/platform/tools", "web": "acme/platform"}, teams); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string][]event.ServiceRepository{
+		"pay": {{Repository: "acme/svc-0000", Paths: []string{"services/pay"}}},
+		"web": {{Repository: "acme/svc-0000", Paths: []string{"services/my web"}}},
+		"api": {{Repository: "acme/svc-0000", Paths: []string{"deep/er"}}},
+	}, lies, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+	before := f.keeper.events
+	if report, _, _ = owned(); len(report.Rules) > 0 || f.keeper.events > before {
+		t.Errorf("told again although nothing happened: %v, %d events", report.Rules, f.keeper.events-before)
+	}
+
+	// A list that is too long ends nobody's ownership, and makes nobody the only one.
+	for i := range 2100 {
+		f.SetFile(0, fmt.Sprintf("deep/%04d", i), "x")
+	}
+	f.SetFile(0, "catalog-info.yaml", "kind: Location\nmetadata: {name: all}\nspec: {targets: ['deep/**/*.yaml', services/pay/catalog-info.yaml]}\n")
+	report, teams, _ = owned()
+	if diff := cmp.Diff(map[string]string{"pay": "acme/platform/tools", "web": "acme/platform"}, teams); diff != "" {
+		t.Errorf("owners when the list is too long (-want +got):\n%s", diff)
+	}
+	if a := report.Rules["catalog-info.yaml: a target that is a pattern: the repository has too many files to list"]; a.N != 1 {
+		t.Errorf("the turn says %v", report.Rules)
+	}
+}
+
 func TestCheckSaysWhatMayBeReadAndWhatIsMissing(t *testing.T) {
 	f := newForge(t, small)
 	f.config.Groups = []string{"acme", "nowhere"}

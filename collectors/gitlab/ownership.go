@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,8 @@ import (
 type ownershipPosition struct {
 	versioned
 	Owners   map[string]owner       `json:"owners,omitempty"`   // by service
-	Services map[string]serviceTold `json:"services,omitempty"` // those that a file for the catalogue describes
+	Services map[string]serviceTold `json:"services,omitempty"` // those that files for the catalogue describe
+	Left     []string               `json:"left,omitempty"`     // targets of Locations that are not followed
 }
 
 // serviceTold is how a service was told last.
@@ -41,13 +43,13 @@ var codeOwnersFiles = []string{"CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWN
 // catalogFile is where a project describes itself to a catalogue.
 const catalogFile = "catalog-info.yaml"
 
-// ownershipFile says whether a path is that of a file that says who owns what.
-func ownershipFile(path string) bool {
-	return path == catalogFile || slices.Contains(codeOwnersFiles, path)
+// ownershipFile says whether a path is that of a file that says who owns what, or may be one that a Location leads to.
+func ownershipFile(file string) bool {
+	return path.Base(file) == catalogFile || slices.Contains(codeOwnersFiles, file)
 }
 
 // readOwnership looks into the files of a project that say what its services are and who owns them, and tells a service,
-// and which team owns which, when that has changed. What the file for the catalogue says holds before what the code owners say. Nobody in either file
+// and which team owns which, when that has changed. What the files for the catalogue say holds before what the code owners say. Nobody in any of them
 // leaves the services to whoever else tells of them.
 func readOwnership(ctx context.Context, t *Turn) error {
 	p, err := readPosition[ownershipPosition](t.stream.Name, t.position)
@@ -55,7 +57,7 @@ func readOwnership(ctx context.Context, t *Turn) error {
 		return err
 	}
 	p.V = positionVersion
-	now, described, err := t.owners(ctx)
+	now, described, catalogue, err := t.owners(ctx)
 	if err != nil {
 		off, err := t.off(ctx, err)
 		t.report.Complete = off
@@ -64,6 +66,14 @@ func readOwnership(ctx context.Context, t *Turn) error {
 	for _, s := range described {
 		if err := t.tellDescribed(&p, s); err != nil {
 			return err
+		}
+	}
+	p.Left = t.left(p.Left, catalogue.Left)
+	if catalogue.Part { // what was not found may lie in a file that was not read
+		for service, before := range p.Owners {
+			if _, is := now[service]; !is {
+				now[service] = before.Team
+			}
 		}
 	}
 	first := t.position == ""
@@ -98,6 +108,22 @@ func readOwnership(ctx context.Context, t *Turn) error {
 	return nil
 }
 
+// left counts the targets of Locations that are not followed, up to a hundred, without those that were counted before. It
+// returns all of them.
+func (t *Turn) left(before []string, now []owners.Left) []string {
+	var all []string
+	for _, l := range now {
+		if len(all) == 100 || slices.Contains(all, l.Target) {
+			continue
+		}
+		all = append(all, l.Target)
+		if !slices.Contains(before, l.Target) {
+			t.applied(catalogFile+": a target that "+l.Why, l.Target)
+		}
+	}
+	return all
+}
+
 // tellDescribed tells a service that the file for the catalogue describes, when it is new or has changed: as of 1970 and
 // some seconds, after the bare registrations that come with first deployments, which count milliseconds (see
 // translator.services), and before anything that a catalogue tells itself.
@@ -119,25 +145,25 @@ func (t *Turn) tellDescribed(p *ownershipPosition, s *event.Service) error {
 	return t.tell(s)
 }
 
-// owners are the teams that own the services of the project, by service, and those services that its file for the
-// catalogue describes.
-func (t *Turn) owners(ctx context.Context) (map[string]string, []*event.Service, error) {
+// owners are the teams that own the services of the project, by service, and those services that its files for the
+// catalogue describe.
+func (t *Turn) owners(ctx context.Context) (map[string]string, []*event.Service, owners.Catalogue, error) {
 	found := map[string]string{}
 	services := t.c.rules.Services(t.repo.Fact)
 	if len(services) == 0 {
-		return found, nil, nil
+		return found, nil, owners.Catalogue{}, nil
 	}
-	text, err := t.file(ctx, catalogFile)
+	catalogue, err := t.catalogue().Read(ctx, catalogFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, catalogue, err
 	}
-	components := owners.Components(text)
-	described := t.described(components, services, found)
-	components = slices.DeleteFunc(components, func(c owners.Component) bool { return c.Owner == "" })
+	described := t.described(catalogue, services, found)
+	components := slices.Clone(catalogue.Components)
+	components = slices.DeleteFunc(components, func(c owners.Described) bool { return c.Owner == "" })
 	owned := 0
 	for _, s := range services {
 		for _, component := range components {
-			if len(components) == 1 && len(services) == 1 || strings.EqualFold(component.Name, lastPart(s.ID)) {
+			if len(components) == 1 && len(services) == 1 && !catalogue.Part || strings.EqualFold(component.Name, lastPart(s.ID)) {
 				if team, ok := t.c.teamNamed(component.Owner); ok {
 					found[s.ID] = team
 				}
@@ -148,11 +174,12 @@ func (t *Turn) owners(ctx context.Context) (map[string]string, []*event.Service,
 		}
 	}
 	if owned == len(services) {
-		return found, described, nil
+		return found, described, catalogue, nil
 	}
 	for _, path := range codeOwnersFiles {
-		if text, err = t.file(ctx, path); err != nil {
-			return nil, nil, err
+		text, err := t.file(ctx, path)
+		if err != nil {
+			return nil, nil, catalogue, err
 		}
 		if text == "" {
 			continue
@@ -171,19 +198,63 @@ func (t *Turn) owners(ctx context.Context) (map[string]string, []*event.Service,
 		}
 		break
 	}
-	return found, described, nil
+	return found, described, catalogue, nil
 }
+
+// catalogue is the project as the files for its catalogue are read.
+func (t *Turn) catalogue() owners.Repository {
+	r := owners.Repository{Branch: t.repo.Branch, File: t.file, Pages: []string{t.repo.URL}}
+	for _, name := range []string{t.repo.Path, t.repo.Fact} { // a former path leads to it
+		r.Pages = append(r.Pages, t.c.t.web+"/"+name)
+	}
+	r.List = func(ctx context.Context, folder string, deep bool) (paths []string, whole bool, err error) {
+		q := query{"ref": "HEAD", "path": folder}
+		if deep {
+			q["recursive"] = "true"
+		}
+		for n := 1; n <= maxTree; n++ {
+			t.requests++
+			some, p, err := list[struct {
+				Path string `json:"path"`
+				Type string `json:"type"`
+			}](ctx, t.c.api, t.repo.in("/repository/tree"), q.page(n))
+			if fault.KindOf(err) == fault.NotFound { // there is no such folder
+				return nil, true, nil
+			}
+			if err != nil {
+				return nil, false, err
+			}
+			for _, e := range some {
+				switch e.Type {
+				case "blob":
+					paths = append(paths, e.Path)
+				case "tree":
+					paths = append(paths, e.Path+"/")
+				}
+			}
+			if p.last {
+				return paths, true, nil
+			}
+		}
+		return paths, false, nil
+	}
+	return r
+}
+
+// maxTree is how many pages of a list of files are read.
+const maxTree = 20
 
 // described are the services that components describe, libraries left out, which nobody deploys. Where one is described,
 // and the rules say that one service is built from the project, it is that one; else it is the one of its name, and where
 // the rules know none of that name a service of its own, whose owner is put among those found.
-func (t *Turn) described(components []owners.Component, services []rules.Service, found map[string]string) []*event.Service {
-	components = slices.DeleteFunc(slices.Clone(components), owners.Component.Library)
+func (t *Turn) described(catalogue owners.Catalogue, services []rules.Service, found map[string]string) []*event.Service {
+	components := slices.DeleteFunc(slices.Clone(catalogue.Components), func(c owners.Described) bool { return c.Library() })
+	alone := len(components) == 1 && len(services) == 1 && !catalogue.Part
 	var all []*event.Service
 	for _, component := range components {
 		fact := component.Service()
 		i := slices.IndexFunc(services, func(s rules.Service) bool {
-			return len(components) == 1 && len(services) == 1 || strings.EqualFold(component.Name, lastPart(s.ID))
+			return alone || strings.EqualFold(component.Name, lastPart(s.ID))
 		})
 		if i >= 0 {
 			if fact.ID = services[i].ID; fact.ID != fact.Name {
@@ -197,6 +268,10 @@ func (t *Turn) described(components []owners.Component, services []rules.Service
 			if s := registered.(*event.Service); s.ID == fact.ID {
 				fact.Repositories = s.Repositories
 			}
+		}
+		// The folder of its file is the part of the project of a service that no rule knows.
+		if i < 0 && component.Folder != "" && len(fact.Repositories) == 1 && fact.Repositories[0].Repository == t.repo.Fact {
+			fact.Repositories[0].Paths = []string{component.Folder}
 		}
 		all = append(all, fact)
 	}

@@ -935,3 +935,38 @@ func TestNoRequestIsRefusedByTheDescriptionOfPort(t *testing.T) {
 		}
 	}
 }
+
+func TestARunWithAStatusThatIsNotKnownIsCountedAndToldWhenItHasAnother(t *testing.T) {
+	p := newPortal(t)
+	p.runs = []map[string]any{newRun("r_1", "PAUSED", "2026-11-22T11:00:00Z", "2026-11-22T11:01:00Z"), newRun("r_2", "IN_PROGRESS", "2026-11-22T11:00:00Z", "2026-11-22T11:02:00Z")}
+	c := p.connect()
+	look := func(position string) ([]string, map[string]source.Applied, string) {
+		t.Helper()
+		turn, err := c.Turn(source.Stream{Name: source.Requests, Kind: source.Requests}, position, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for e, err := range turn.Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, ok := e.(*event.ProvisioningRequest); ok {
+				told = append(told, r.ID+" "+r.Status)
+			}
+		}
+		return told, turn.Report().Rules, turn.Position()
+	}
+	told, rules, position := look("")
+	want := map[string]source.Applied{"left out: a run with a status that is not known": {N: 1, Example: "r_1: PAUSED"}}
+	if diff := cmp.Diff(want, rules); diff != "" || !slices.Equal(told, []string{"r_2 in_progress"}) {
+		t.Errorf("told %q, counted (-want +got):\n%s", told, diff)
+	}
+	if told, rules, position = look(position); len(told) > 0 || len(rules) > 0 {
+		t.Errorf("nothing has changed, told %q, counted %v", told, rules)
+	}
+	p.runs[0] = newRun("r_1", "SUCCESS", "2026-11-22T11:00:00Z", "2026-11-22T11:07:00Z")
+	if told, _, _ = look(position); !slices.Equal(told, []string{"r_1 ready"}) {
+		t.Errorf("told %q, want r_1 ready", told)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/source"
 )
 
 // named is a thing by its identifier: a text in the first version of runs, an object in the second.
@@ -322,6 +323,9 @@ func (t *Turn) run(ctx context.Context, p *requestsPosition, r run) error {
 		}
 	}
 	facts := t.c.requestFacts(r, approved)
+	if len(facts) == 0 {
+		t.unknown(r)
+	}
 	if p != nil && r.Status == success && r.Entity != "" && t.c.is(string(r.Blueprint)) == isService && fits(t.c.cfg.Creates, string(r.Action)) {
 		key, made := string(r.Blueprint)+"/"+string(r.Entity), created{Template: clip(string(r.Action)), At: instant(r.CreatedAt)}
 		if before, ok := p.Created[key]; !ok || made.At.Before(before.At) {
@@ -338,6 +342,15 @@ func (t *Turn) run(ctx context.Context, p *requestsPosition, r run) error {
 		}
 	}
 	return nil
+}
+
+// unknown counts a run whose status is none that is known: nothing is told of it until it has another.
+func (t *Turn) unknown(r run) {
+	const rule = "left out: a run with a status that is not known"
+	if t.report.Rules == nil {
+		t.report.Rules = map[string]source.Applied{}
+	}
+	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: clip(r.ID + ": " + r.Status)}
 }
 
 // approvedAt is when a change of a run was its approval; the zero time when it was none.

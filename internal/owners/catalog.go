@@ -41,6 +41,12 @@ type Link struct {
 	Type  string `yaml:"type"`
 }
 
+// location is a target of a Location.
+type location struct {
+	kind   string // "" is that of the file which the Location is in; "url" and "file" are files
+	target string
+}
+
 // Library says whether a component is one that nobody deploys.
 func (c Component) Library() bool { return strings.EqualFold(c.Type, "library") }
 
@@ -62,6 +68,8 @@ type entity struct {
 		Owner     string   `yaml:"owner"`
 		System    string   `yaml:"system"`
 		DependsOn []string `yaml:"dependsOn"`
+		Target    string   `yaml:"target"`  // of a Location
+		Targets   []string `yaml:"targets"` // the same
 	} `yaml:"spec"`
 }
 
@@ -71,13 +79,13 @@ var entityName = regexp.MustCompile(`^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0
 // maxDocuments bounds the documents of one file.
 const maxDocuments = 200
 
-// Components reads those documents of a catalogue's file that describe a component and name it. A field of another type
-// than it should have is as good as left out. A document that is not YAML ends the file: what came before counts.
-func Components(text string) []Component {
+// read reads those documents of a catalogue's file that describe a component and name it, and where the Locations among
+// them say that there is more. A field of another type than it should have is as good as left out. A document that is not
+// YAML ends the file: what came before counts.
+func read(text string) (components []Component, locations []location) {
 	if len(text) > MaxFile {
-		return nil
+		return nil, nil
 	}
-	var all []Component
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	for range maxDocuments {
 		var e entity
@@ -88,7 +96,17 @@ func Components(text string) []Component {
 		if _, mistyped := errors.AsType[*yaml.TypeError](err); err != nil && !mistyped {
 			break
 		}
-		if !strings.EqualFold(e.Kind, "Component") || !entityName.MatchString(e.Metadata.Name) {
+		if !entityName.MatchString(e.Metadata.Name) {
+			continue
+		}
+		if strings.EqualFold(e.Kind, "Location") {
+			for _, target := range append([]string{e.Spec.Target}, e.Spec.Targets...) {
+				if target = strings.TrimSpace(target); target != "" {
+					locations = append(locations, location{kind: strings.ToLower(e.Spec.Type), target: target})
+				}
+			}
+		}
+		if !strings.EqualFold(e.Kind, "Component") {
 			continue
 		}
 		c := Component{
@@ -101,9 +119,12 @@ func Components(text string) []Component {
 				c.DependsOn = append(c.DependsOn, short(d))
 			}
 		}
-		all = append(all, c)
+		if strings.Contains(c.Owner, "{{") { // for a template to fill in
+			c.Owner = ""
+		}
+		components = append(components, c)
 	}
-	return all
+	return components, locations
 }
 
 // Service is what a component says of a service, under the component's name. Who tells it adds by whom, as of when, and

@@ -1,6 +1,7 @@
 package owners_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -31,8 +32,31 @@ spec:
   dependsOn: [component:default/payments, resource:default/db, ledger/books]
 `
 
+// components are those of a file that is the whole catalogue of a repository.
+func components(t *testing.T, text string) []owners.Component {
+	t.Helper()
+	only := owners.Repository{
+		File: func(_ context.Context, path string) (string, error) {
+			if path == "catalog-info.yaml" {
+				return text, nil
+			}
+			return "", nil
+		},
+		List: func(context.Context, string, bool) ([]string, bool, error) { return nil, true, nil },
+	}
+	c, err := only.Read(t.Context(), "catalog-info.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []owners.Component
+	for _, d := range c.Components {
+		all = append(all, d.Component)
+	}
+	return all
+}
+
 func TestAComponentIsReadWithWhatBelongsToAService(t *testing.T) {
-	got := owners.Components(shop)
+	got := components(t, shop)
 	want := []owners.Component{{
 		Name: "shop", Title: "The shop", Description: "Sells things.", Owner: "group:default/checkout", Type: "service",
 		Lifecycle: "Production", System: "commerce", Tags: []string{"go", "", "web"}, DependsOn: []string{"payments", "ledger/books"},
@@ -66,12 +90,13 @@ func TestOnlyDocumentsThatNameAComponentCount(t *testing.T) {
 		{"a file that a template makes files of", "kind: Component\nmetadata:\n  name: ${{ values.name | dump }}\n---\nkind: Component\nmetadata: {name: \"{{cookiecutter.name}}\"}\n---\nkind: Component\nmetadata: {name: b}\n", "b"},
 		{"the namespace default is left out, any other is part of the name", "kind: Component\nmetadata: {name: a, namespace: Default}\n---\nkind: Component\nmetadata: {name: b, namespace: shops}\n", "a shops/b"},
 		{"a text from another file is left out", "kind: Component\nmetadata:\n  name: a\n  description: {$text: ./README.md}\n  annotations: {x: {$yaml: y}, z: w}\n", "a"},
+		{"of two of a name the first", "kind: Component\nmetadata: {name: a}\n---\nkind: Component\nmetadata: {name: A, title: b}\n", "a"},
 		{"nothing", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var names []string
-			for _, c := range owners.Components(tt.text) {
+			for _, c := range components(t, tt.text) {
 				names = append(names, c.Name)
 			}
 			if got := strings.Join(names, " "); got != tt.want {
@@ -99,7 +124,7 @@ func TestTheExamplesOfBackstageAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return owners.Components(string(text))
+		return components(t, string(text))
 	}
 	want := []owners.Component{{Name: "example-website", Owner: "guests", Type: "website", Lifecycle: "experimental", System: "examples"}}
 	if diff := cmp.Diff(want, read("entities.yaml")); diff != "" {
@@ -109,6 +134,13 @@ func TestTheExamplesOfBackstageAreRead(t *testing.T) {
 		if got := read(name...); len(got) > 0 {
 			t.Errorf("%v has the components %+v, want none", name, got)
 		}
+	}
+}
+
+func TestAnOwnerThatATemplateHasToFillInIsNone(t *testing.T) {
+	got := components(t, "kind: Component\nmetadata: {name: a}\nspec:\n  owner: ${{ values.owner }}\n")
+	if len(got) != 1 || got[0].Owner != "" {
+		t.Errorf("got %+v, want a without an owner", got)
 	}
 }
 
@@ -128,7 +160,7 @@ func FuzzComponents(f *testing.F) {
 	f.Add("kind: Component\nmetadata: {name: x}\nspec: {owner: y}\n---\n")
 	f.Add("kind: Component\nmetadata: {name: !!binary /w==}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, c := range owners.Components(text) {
+		for _, c := range components(t, text) {
 			s := c.Service()
 			s.Source = "fuzz"
 			if bad := event.Validate(s); bad != nil && strings.TrimSpace(s.ID) != "" {

@@ -41,6 +41,8 @@ type Config struct {
 	Secret string
 	// Limit and GraphQLLimit are requests and points per hour and credential; default 5000.
 	Limit, GraphQLLimit int
+	// TreeLimit is how many entries the list of all files of a repository has at most; 0: any number.
+	TreeLimit int
 	// App, if given, signs the JSON Web Tokens of a GitHub App with the id 7 and the installation 70.
 	App *rsa.PublicKey
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -252,6 +253,23 @@ func (f *Fake) newRoutes() *http.ServeMux {
 			return notFound
 		}
 		tree := []m{}
+		if r.URL.Query().Has("recursive") {
+			folders := map[string]bool{}
+			for _, name := range slices.Sorted(maps.Keys(repo.files)) {
+				for i, c := range name {
+					if folder := name[:i]; c == '/' && !folders[folder] {
+						folders[folder] = true
+						tree = append(tree, m{"path": folder, "type": "tree", "mode": "040000", "sha": blobSHA(folder)})
+					}
+				}
+				tree = append(tree, m{"path": name, "type": "blob", "mode": "100644", "sha": blobSHA(repo.files[name]), "size": len(repo.files[name])})
+			}
+			most := len(tree)
+			if f.cfg.TreeLimit > 0 {
+				most = min(most, f.cfg.TreeLimit)
+			}
+			return ok(m{"sha": blobSHA(repo.branch), "tree": tree[:most], "truncated": most < len(tree)})
+		}
 		if listed, isList := f.listFolder(repo, "").body.([]m); isList {
 			for _, e := range listed {
 				kind := "blob"

@@ -471,6 +471,41 @@ func (f *Fake) newRoutes() *http.ServeMux {
 		}
 		missing(w, "File")
 	})
+	in("/repository/tree", func(w http.ResponseWriter, r *http.Request, p *project) {
+		folder, deep := r.URL.Query().Get("path"), r.URL.Query().Get("recursive") == "true"
+		entries := map[string]string{}
+		for file, text := range p.files {
+			rest, inside := file, true
+			if folder != "" {
+				rest, inside = strings.CutPrefix(file, folder+"/")
+			}
+			if !inside || text == "" {
+				continue
+			}
+			for i, c := range rest {
+				if c == '/' {
+					entries[strings.TrimSuffix(file, rest[i:])] = "tree"
+					if !deep {
+						break
+					}
+				}
+			}
+			if deep || !strings.Contains(rest, "/") {
+				entries[file] = "blob"
+			}
+		}
+		if folder != "" && len(entries) == 0 {
+			missing(w, "Tree")
+			return
+		}
+		var things []listed
+		for i, path := range slices.Sorted(maps.Keys(entries)) {
+			things = append(things, listed{id: int64(-i), body: object{
+				"id": path, "name": path[strings.LastIndexByte(path, '/')+1:], "type": entries[path], "path": path, "mode": "100644",
+			}})
+		}
+		f.list(w, r, p, things)
+	})
 	in("/merge_requests", func(w http.ResponseWriter, r *http.Request, p *project) {
 		if p.off || p.forbidden {
 			reply(w, 403, object{"message": "403 Forbidden"})
