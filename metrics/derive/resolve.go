@@ -183,6 +183,9 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 		}
 		if row.Version != "" {
 			f.releases[[2]string{row.Repository, row.Version}] = row
+			if parts := strings.Split(row.Version, "/"); len(parts) > 2 { // services/shop/v1.4.2
+				f.releases[[2]string{row.Repository, strings.Join(parts[len(parts)-2:], "/")}] = row
+			}
 		}
 	}
 	f.age = func(repository, sha string) int64 {

@@ -35,6 +35,7 @@ func TestTheCommitOfADeploymentIsFound(t *testing.T) {
 		&event.Artifact{Telling: told, ID: "acme/shop:v1.30.0", Repository: "acme/shop", SHA: second, Version: "v1.30.0"},
 		&event.Artifact{Telling: told, ID: "acme/shop:web/v2.0.0", Repository: "acme/shop", SHA: first, Version: "web/v2.0.0"},
 		&event.Artifact{Telling: told, ID: "acme/shop:api/v2.0.0", Repository: "acme/shop", SHA: third, Version: "api/v2.0.0"},
+		&event.Artifact{Telling: told, ID: "acme/shop:services/web/v4.0.0", Repository: "acme/shop", SHA: first, Version: "services/web/v4.0.0"},
 		&event.Artifact{Telling: told, ID: "acme/shop:web@3.0.0", Repository: "acme/shop", SHA: second, Version: "web@3.0.0"},
 		&event.Artifact{Telling: told, ID: "acme/config:v1.4.2", Repository: "acme/config", SHA: strings.Repeat("e", 40), Version: "v1.4.2"})
 	config := event.Revision{Repository: "acme/config", SHA: strings.Repeat("c", 40), Role: "config"}
@@ -65,6 +66,7 @@ func TestTheCommitOfADeploymentIsFound(t *testing.T) {
 		"a release of a part by its image":  {event.Deployment{Images: []string{"ghcr.io/acme/web:v2.0.0"}}, "release_tag", "acme/shop@" + first},
 		"a release of a part, without a v":  {event.Deployment{Images: []string{"ghcr.io/acme/web:2.0.0"}}, "release_tag", "acme/shop@" + first},
 		"a release of a part with an @":     {event.Deployment{Images: []string{"ghcr.io/acme/web:v3.0.0"}}, "release_tag", "acme/shop@" + second},
+		"a release of a part in a folder":   {event.Deployment{Images: []string{"ghcr.io/acme/web:4.0.0"}}, "release_tag", "acme/shop@" + first},
 		"acme/api":                          {event.Deployment{Version: "v2.0.0"}, "release_tag", "acme/shop@" + third},
 		"a release of another part":         {event.Deployment{Images: []string{"ghcr.io/acme/worker:v2.0.0"}}, "", ""},
 		"a release of a part, as it stands": {event.Deployment{Version: "web/v2.0.0"}, "release_tag", "acme/shop@" + first},
