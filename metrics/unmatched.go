@@ -206,6 +206,7 @@ func (e *Engine) unmatchedCommits(ctx context.Context, v store.Params, u *Unmatc
 		Images  []string         `ch:"images"`
 		Version string           `ch:"version_name"`
 		Configs []string         `ch:"configs"`
+		Named   []string         `ch:"named"`
 	}
 	if err := e.st.Select(ctx, &rows, e.query("records/unmatched_commits"), v); err != nil {
 		return err
@@ -217,6 +218,8 @@ func (e *Engine) unmatchedCommits(ctx context.Context, v store.Params, u *Unmatc
 			at := r.Latest.UTC()
 			c.Latest, c.Service, c.Run = &at, r.Service, r.Run
 			switch {
+			case len(r.Named) > 0: // no line helps: the producer has to tell the whole
+				c.Clue = r.Named[0] + ", which is the beginning of no commit, or of several"
 			case len(r.Images) > 0:
 				c.Clue = "image " + r.Images[0]
 				c.Line = `{"type": "artifact", "id": "` + r.Images[0] + `", "repository": "OWNER/NAME", "sha": "FULL SHA", "source": "ci"}`

@@ -46,6 +46,7 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 	deploy("ci", "it", "c2", "2026-02-23 10:00:00", whole)
 	deploy("old", "shop", "o1", "2025-02-23 10:00:00", nil) // long ago: no line helps any more
 	deploy("flux", "shop", "f1", "2026-02-24 10:00:00", row{"revisions": config, "status": "failed"})
+	deploy("forge", "shop", "g1", "2026-02-24 10:00:00", row{"revisions": []revision{config[0], {"acme/shop", "1b3fa0c", "", "source", "commit"}}, "images": []string{"shop"}})
 	insert(t, st, "incidents", row{"id": "i1", "service": "Checkout (Production)", "source": "pagerduty", "started_at": "2026-02-25 10:00:00", "updated_at": "2026-02-25 10:00:00", "version": 1})
 	put(t, st, "argocd", stream{"system": "argocd", "subject": "", "kind": "deployments"})
 	put(t, st, "pagerduty", stream{"system": "pagerduty", "subject": "", "kind": "incidents"})
@@ -66,6 +67,7 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 		Commits: []metrics.UnmatchedCommit{
 			{Source: "argocd", Rules: map[string]int64{"origin_revision": 1}, N: 2, Service: "shop-prod", Run: "a2", Clue: "image ghcr.io/acme/shop:v7", Line: `{"type": "artifact", "id": "ghcr.io/acme/shop:v7", "repository": "OWNER/NAME", "sha": "FULL SHA", "source": "ci"}`},
 			{Source: "ci", Rules: map[string]int64{"origin_revision": 1}, N: 1, Service: "cart", Run: "c1", Clue: "version v2", Line: `{"type": "artifact", "id": "OWNER/NAME:v2", "version": "v2", "repository": "OWNER/NAME", "sha": "FULL SHA", "source": "ci"}`},
+			{Source: "forge", Rules: map[string]int64{}, N: 1, Service: "shop", Run: "g1", Clue: "acme/shop at 1b3fa0c, which is the beginning of no commit, or of several"},
 		},
 	}
 	want.Twice = []metrics.UnmatchedTwice{}

@@ -146,38 +146,55 @@ func (r *Receiver) Verify(h http.Header, body []byte, now time.Time) error {
 	return r.scheme.Verify(h, body, now)
 }
 
-// notification is what our template sends.
+// notification is what our template sends. A template of people's own may send the whole application instead, alone or as
+// what the template calls it.
 type notification struct {
-	App, Namespace, UID, Project string
-	Labels, Annotations          map[string]string
-	Destination                  Destination
-	Source                       *Source
-	Sources                      []Source
-	OperationState               *OperationState
-	History                      []History
-	Health                       struct{ Status string }
-	Images                       []string // as summary.images, in templates that send it alone
-	Summary                      struct{ Images []string }
-	ReconciledAt                 string
+	App                     json.RawMessage
+	Namespace, UID, Project string
+	Labels, Annotations     map[string]string
+	Destination             Destination
+	Source                  *Source
+	Sources                 []Source
+	OperationState          *OperationState
+	History                 []History
+	Health                  struct{ Status string }
+	Images                  []string // as summary.images, in templates that send it alone
+	Summary                 struct{ Images []string }
+	ReconciledAt            string
+	Application
 }
 
-func (n notification) application() *Application {
+// readNotification reads what was sent. Errors are fault.Invalid.
+func readNotification(body []byte) (*Application, error) {
+	var n notification
+	if err := hook.Decode(body, &n); err != nil {
+		return nil, err
+	}
+	if n.Metadata.UID != "" {
+		return &n.Application, nil
+	}
 	a := &Application{}
-	a.Metadata.Name, a.Metadata.Namespace, a.Metadata.UID = n.App, n.Namespace, n.UID
+	if len(n.App) > 0 && n.App[0] == '{' {
+		return a, hook.Decode(n.App, a)
+	}
+	if len(n.App) > 0 {
+		if err := hook.Decode(n.App, &a.Metadata.Name); err != nil {
+			return nil, err
+		}
+	}
+	a.Metadata.Namespace, a.Metadata.UID = n.Namespace, n.UID
 	a.Metadata.Labels, a.Metadata.Annotations = n.Labels, n.Annotations
 	a.Spec.Project, a.Spec.Destination, a.Spec.Source, a.Spec.Sources = n.Project, n.Destination, n.Source, n.Sources
 	a.Status.OperationState, a.Status.History, a.Status.Health = n.OperationState, n.History, n.Health
 	a.Status.Summary.Images, a.Status.ReconciledAt = append(n.Summary.Images, n.Images...), n.ReconciledAt
-	return a
+	return a, nil
 }
 
 // Describe makes the delivery of a verified request. Notifications have no id: equal ones are one.
 func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
-	var n notification
-	_ = json.Unmarshal(body, &n) // Hear says what is wrong with it
 	what := "sync"
-	if n.OperationState != nil {
-		switch phase := n.OperationState.Phase; phase {
+	if a, err := readNotification(body); err == nil && a.Status.OperationState != nil { // else Hear says what is wrong with it
+		switch phase := a.Status.OperationState.Phase; phase {
 		case "Running", "Terminating", "Succeeded", "Failed", "Error":
 			what += "." + strings.ToLower(phase)
 		}
@@ -193,11 +210,11 @@ const (
 
 // Hear tells what a delivery means. An error, a fault.Invalid, says that it cannot be understood.
 func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
-	var n notification
-	if err := hook.Decode(d.Body, &n); err != nil {
+	a, err := readNotification(d.Body)
+	if err != nil {
 		return source.Heard{}, err
 	}
-	facts, ours, err := r.t.tell(n.application())
+	facts, ours, err := r.t.tell(a)
 	switch {
 	case err != nil:
 		return source.Heard{}, err

@@ -215,6 +215,25 @@ func TestAFailedSyncIsAFailedDeployment(t *testing.T) {
 	}
 }
 
+func TestATemplateThatSendsTheWholeApplicationTellsTheSame(t *testing.T) {
+	a := app(synced(0, 7, sha(1)), healthy(3, "ghcr.io/acme/shop:v1"))
+	want := told(t, config(), a)
+	whole, err := json.Marshal(a)
+	must(err)
+	for name, body := range map[string]string{"alone": string(whole), "as app": `{"app":` + string(whole) + `}`} {
+		heard, err := hooktest.Receive(t, receiver(t, config()), request([]byte(body)), time.Time{})
+		if err != nil || len(heard.Facts) == 0 {
+			t.Fatalf("%s: %v, %v", name, heard, err)
+		}
+		if diff := cmp.Diff(want, heard.Facts); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if d := receiver(t, config()).Describe(http.Header{}, []byte(body)); d.Event != "sync.succeeded" {
+			t.Errorf("%s: it is described as %q", name, d.Event)
+		}
+	}
+}
+
 func TestASyncOfAPartIsToldThoughNoHistoryKeepsIt(t *testing.T) {
 	selective := func(a *argocd.Application) {
 		a.Status.OperationState.Operation.Sync.Resources = []json.RawMessage{[]byte(`{"kind":"Deployment","name":"shop"}`)}

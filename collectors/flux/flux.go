@@ -125,7 +125,7 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 		return source.Heard{}, fault.New(fault.Invalid, "the event's involvedObject has no uid")
 	}
 	s := subjectOf(e)
-	class := classOf(e.Reason)
+	class := classOf(e.reason())
 	applied := class == "" && o.Kind == kindKustomization && e.Reason == "Progressing" && changed(e.Message)
 	switch {
 	case class == "" && !applied:

@@ -326,6 +326,42 @@ func TestEveryReasonHasItsOutcome(t *testing.T) {
 	}
 }
 
+// Before Flux 2.2 the helm controller gave the severity for the reason of its events.
+func TestAnOlderHelmControllerSaysInItsMessageWhatHappened(t *testing.T) {
+	for _, c := range []struct{ reason, message, class, status string }{
+		{"info", "Helm install succeeded", "deployed", "succeeded"},
+		{"info", "Helm upgrade succeeded", "deployed", "succeeded"},
+		{"error", "Helm upgrade failed: timed out waiting for the condition\n\nLast Helm logs:\n\n", "failed", "failed"},
+		{"error", "Helm install failed: chart requires kubeVersion", "failed", "failed"},
+		{"error", "Helm test failed: pod shop-test failed", "failed", "failed"},
+		{"info", "Helm rollback succeeded", "rolled_back", "succeeded"},
+		{"info", "Helm upgrade has started", "", ""},
+		{"info", "Helm test succeeded", "", ""},
+		{"info", "Helm uninstall succeeded", "", ""},
+		{"error", "reconciliation failed: upgrade retries exhausted", "", ""},
+		{"info", "HelmChart 'flux-system/apps-shop' is not ready", "", ""},
+	} {
+		facts := hooktest.Facts(t, receiver(t, config()), happened{kind: "HelmRelease", name: "shop", reason: c.reason, message: c.message, metadata: map[string]string{"revision": "6.1.0"}}.request(), time.Time{})
+		if c.class == "" {
+			if len(facts) > 0 {
+				t.Errorf("%s: got %s", c.message, hooktest.Tellings(facts))
+			}
+			continue
+		}
+		if len(facts) != 1 {
+			t.Errorf("%s: %d facts", c.message, len(facts))
+			continue
+		}
+		if d := facts[0].(*event.Deployment); d.ID != "flux::u1:6.1.0:"+c.class || d.Status != c.status || d.Rollback != (c.class == "rolled_back") {
+			t.Errorf("%s: got %s", c.message, hooktest.Tellings(facts))
+		}
+	}
+	// A Kustomization has reasons of its own, whatever its message says.
+	if heard, err := hooktest.Receive(t, receiver(t, config()), happened{reason: "info", message: "Helm upgrade succeeded", metadata: map[string]string{"revision": sha(1)}}.request(), time.Time{}); err != nil || heard.Ignored == "" {
+		t.Errorf("got %v, %v", heard, err)
+	}
+}
+
 func TestWhatAnEventCarries(t *testing.T) {
 	const sum = "sha256:9b1d3cbb2a1f4f1d9f3d0f6f5f6b2a0e8f1c7a5d4b3e2f1a0c9d8e7f6a5b4c3d"
 	cfg := config(func(c *flux.Config) {

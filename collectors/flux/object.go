@@ -42,6 +42,22 @@ func classOf(reason string) string {
 	return ""
 }
 
+// outcome is what the helm controller before Flux 2.2 says, whose reasons are nothing but the severity.
+var outcome = regexp.MustCompile(`^Helm (install|upgrade|rollback|test) (succeeded|failed)\b`)
+
+// reason is why the event was sent.
+func (e Event) reason() string {
+	if e.InvolvedObject.Kind != kindHelmRelease || e.Reason != "info" && e.Reason != "error" {
+		return e.Reason
+	}
+	found := outcome.FindStringSubmatch(e.Message)
+	if found == nil {
+		return e.Reason
+	}
+	capital := func(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
+	return capital(found[1]) + capital(found[2])
+}
+
 // Translator tells what objects of Flux did, as events say it or as their status does. Both make the same facts.
 type Translator struct {
 	cfg            Config

@@ -227,6 +227,13 @@ func TestWithATokenEveryNotificationOfARunWakesIt(t *testing.T) {
 	if diff := cmp.Diff(source.Heard{Wakes: []source.Wake{{Stream: "workspaces"}}}, heard); diff != "" || err != nil {
 		t.Errorf("a deleted workspace: %v (-want +got):\n%s", err, diff)
 	}
+	// The documentation's list and its sample call it differently.
+	for _, trigger := range []string{"workspace:auto_destroy_results", "workspace:auto_destroy_run_results"} {
+		heard, err := hooktest.Receive(t, r, signed(`{"payload_version":"2","trigger_scope":"workspace","trigger":"`+trigger+`","details":{"run_external_id":"run-9","workspace_id":"ws-1","workspace_name":"shop-prod"}}`), now)
+		if diff := cmp.Diff(source.Heard{Wakes: []source.Wake{{Stream: "ws-1/requests", Subject: "run-9"}}}, heard); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", trigger, err, diff)
+		}
+	}
 	cfg := reads()
 	cfg.Workspaces.Exclude = []string{"*-prod"}
 	if heard, err := hooktest.Receive(t, receiver(t, cfg), happened("created", "pending", "10:00:00Z", "ada"), now); err != nil || heard.Ignored == "" {

@@ -58,12 +58,12 @@ func Output(source string, job Job, files []File) (Outcome, error) {
 	var used *plan
 	log := output{types: map[string]bool{}}
 	for _, f := range files {
-		isPlan, err := log.read(f.Text)
-		if err == nil && isPlan {
+		plan, err := log.read(f.Text)
+		if err == nil && plan != nil {
 			if used != nil {
 				return Outcome{}, fault.New(fault.Invalid, "%s is a second plan: give the files of one run at a time", f.Name)
 			}
-			used, err = readPlan(f.Text)
+			used, err = readPlan(plan)
 		}
 		if err != nil {
 			return Outcome{}, fault.Wrap(fault.Invalid, err, "%s", f.Name)
@@ -121,30 +121,46 @@ type resourceChange struct {
 	Action string `json:"action"`
 }
 
-// read takes in a file of lines, or says that it is a plan. What is no JSON, such as a wrapper's own words, is passed over.
-func (o *output) read(text []byte) (isPlan bool, err error) {
-	var probe line
-	if json.NewDecoder(bytes.NewReader(text)).Decode(&probe) == nil && probe.Format != "" {
-		return true, nil
+// read takes in a file of lines, or returns the plan that it is. What is no JSON is passed over: a wrapper's own words, and
+// what a log has before each line.
+func (o *output) read(text []byte) (plan []byte, err error) {
+	if plan := planIn(text); plan != nil {
+		return plan, nil
 	}
 	found := false
 	for one := range bytes.Lines(text) {
 		var l line
-		if json.Unmarshal(one, &l) != nil || l.Type == "" || l.Timestamp == "" {
+		if json.Unmarshal(one[max(bytes.IndexByte(one, '{'), 0):], &l) != nil || l.Type == "" || l.Timestamp == "" {
 			continue
 		}
 		at, err := hook.Instant("@timestamp", l.Timestamp)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		found = true
 		o.saw(at)
 		o.take(l)
 	}
 	if !found {
-		return false, fault.New(fault.Invalid, "it is neither a plan as terraform show -json prints it, nor has it lines as plan -json and apply -json print them")
+		return nil, fault.New(fault.Invalid, "it is neither a plan as terraform show -json prints it, nor has it lines as plan -json and apply -json print them")
 	}
-	return false, nil
+	return nil, nil
+}
+
+// planIn is the plan in a text that may have other lines before it; nil: there is none.
+func planIn(text []byte) []byte {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	at := 0
+	for one := range bytes.Lines(text) {
+		if bytes.HasPrefix(bytes.TrimLeft(one, " \t"), []byte("{")) {
+			var first line
+			if json.NewDecoder(bytes.NewReader(text[at:])).Decode(&first) == nil && first.Format != "" {
+				return text[at:]
+			}
+		}
+		at += len(one)
+	}
+	return nil
 }
 
 func (o *output) take(l line) {

@@ -1,6 +1,7 @@
 package terraform_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"slices"
@@ -65,11 +66,13 @@ func TestWhatOpenTofuReallyPrinted(t *testing.T) {
 		want  []event.Event
 		why   string
 	}{
-		"an apply":                {files: []terraform.File{apply}, want: []event.Event{request}},
-		"its plan and the apply":  {files: []terraform.File{create, apply}, want: []event.Event{use(ended), &earlier}},
-		"the other way around":    {files: []terraform.File{apply, create}, want: []event.Event{use(ended), &earlier}},
-		"a plan alone":            {files: []terraform.File{create}, why: "Nothing was applied"},
-		"a plan without a change": {files: []terraform.File{noop}, want: []event.Event{use(instant("2026-11-22T19:03:47Z"))}, why: "Nothing was changed"},
+		"an apply":                      {files: []terraform.File{apply}, want: []event.Event{request}},
+		"its plan and the apply":        {files: []terraform.File{create, apply}, want: []event.Event{use(ended), &earlier}},
+		"the other way around":          {files: []terraform.File{apply, create}, want: []event.Event{use(ended), &earlier}},
+		"a plan alone":                  {files: []terraform.File{create}, why: "Nothing was applied"},
+		"a plan that a wrapper printed": {files: []terraform.File{{Name: "plan", Text: slices.Concat([]byte("[command]/opt/terraform-bin show -json p\n{\"a\": 1}\n"), create.Text, []byte("\n::debug::exitcode: 0\n"))}}, why: "Nothing was applied"},
+		"a plan as Windows writes it":   {files: []terraform.File{{Name: "plan", Text: append([]byte("\xef\xbb\xbf"), noop.Text...)}}, want: []event.Event{use(instant("2026-11-22T19:03:47Z"))}, why: "Nothing was changed"},
+		"a plan without a change":       {files: []terraform.File{noop}, want: []event.Event{use(instant("2026-11-22T19:03:47Z"))}, why: "Nothing was changed"},
 	} {
 		for range 2 { // told twice it is the same
 			out, err := terraform.Output("terraform", job, tt.files)
@@ -96,17 +99,18 @@ func TestHowAnApplyEnds(t *testing.T) {
 		status string // "": no request
 		ended  string
 	}{
-		"all is done":              {nil, lines("10:00:00 "+planned, "10:00:01 "+started, "10:04:00 "+completed, "10:05:00 "+whole), "ready", "10:05:00"},
-		"it fails":                 {nil, lines("10:00:01 "+started, "10:04:00 "+errored), "failed", "10:04:00"},
-		"it goes on":               {nil, lines("10:00:01 " + started), "in_progress", ""},
-		"everything is removed":    {nil, lines("10:00:01 "+started, "10:05:00 "+removed), "deleted", "10:05:00"},
-		"nothing was to do":        {nil, lines("10:05:00 " + nothing), "", ""},
-		"it is a plan":             {nil, lines("10:00:00 "+planned, "10:00:01 "+wouldBe), "", ""},
-		"a plan fails":             {nil, lines(wrong("10:00:00")), "", ""},
-		"it fails before a change": {func(j *terraform.Job) { j.Failed = true }, lines(wrong("10:00:00")), "failed", "10:00:00"},
-		"it failed after all":      {func(j *terraform.Job) { j.Failed = true }, lines("10:00:01 "+started, "10:05:00 "+whole), "failed", "10:05:00"},
-		"an error breaks it off":   {nil, lines("10:00:01 "+started, wrong("10:02:00")), "failed", "10:02:00"},
-		"others print between":     {nil, terraform.File{Text: slices.Concat([]byte("::group::apply\n{\"a\":1}\n"), lines("10:00:01 "+started, "10:05:00 "+whole).Text, []byte(`{"@level":"in`))}, "ready", "10:05:00"},
+		"all is done":                 {nil, lines("10:00:00 "+planned, "10:00:01 "+started, "10:04:00 "+completed, "10:05:00 "+whole), "ready", "10:05:00"},
+		"it fails":                    {nil, lines("10:00:01 "+started, "10:04:00 "+errored), "failed", "10:04:00"},
+		"it goes on":                  {nil, lines("10:00:01 " + started), "in_progress", ""},
+		"everything is removed":       {nil, lines("10:00:01 "+started, "10:05:00 "+removed), "deleted", "10:05:00"},
+		"nothing was to do":           {nil, lines("10:05:00 " + nothing), "", ""},
+		"it is a plan":                {nil, lines("10:00:00 "+planned, "10:00:01 "+wouldBe), "", ""},
+		"a plan fails":                {nil, lines(wrong("10:00:00")), "", ""},
+		"it fails before a change":    {func(j *terraform.Job) { j.Failed = true }, lines(wrong("10:00:00")), "failed", "10:00:00"},
+		"it failed after all":         {func(j *terraform.Job) { j.Failed = true }, lines("10:00:01 "+started, "10:05:00 "+whole), "failed", "10:05:00"},
+		"an error breaks it off":      {nil, lines("10:00:01 "+started, wrong("10:02:00")), "failed", "10:02:00"},
+		"a log has more on each line": {nil, terraform.File{Text: append([]byte("2026-02-01T11:00:00.1234567Z "), bytes.ReplaceAll(bytes.TrimSpace(lines("10:00:01 "+started, "10:05:00 "+whole).Text), []byte("\n"), []byte("\r\n2026-02-01T11:00:00.1234567Z \x1b[0m"))...)}, "ready", "10:05:00"},
+		"others print between":        {nil, terraform.File{Text: slices.Concat([]byte("::group::apply\n{\"a\":1}\n"), lines("10:00:01 "+started, "10:05:00 "+whole).Text, []byte(`{"@level":"in`))}, "ready", "10:05:00"},
 	} {
 		j := job
 		if tt.job != nil {

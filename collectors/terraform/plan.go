@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -44,7 +45,7 @@ type configuration struct {
 	} `json:"module_calls"`
 }
 
-// readPlan reads the JSON form of a plan: terraform show -json. Errors are fault.Invalid.
+// readPlan reads the JSON form of a plan, terraform show -json, at the beginning of a text. Errors are fault.Invalid.
 func readPlan(text []byte) (*plan, error) {
 	var p struct {
 		Format        string `json:"format_version"`
@@ -63,7 +64,7 @@ func readPlan(text []byte) (*plan, error) {
 		} `json:"resource_changes"`
 		Values json.RawMessage `json:"values"` // of a state
 	}
-	if err := json.Unmarshal(text, &p); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&p); err != nil { // other words may follow
 		return nil, fault.New(fault.Invalid, "the plan cannot be read: %w", err)
 	}
 	switch {

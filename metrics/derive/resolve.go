@@ -107,21 +107,27 @@ func (r *run) rule() string {
 
 // finder knows what the open runs of a service name.
 type finder struct {
+	name     string   // the service, without what stands before a /
 	parts    []string // the repositories of the service
 	artifact map[string]release
-	releases map[[2]string]release        // by repository and version
+	releases map[[2]string]release        // by repository and version, as told
 	commits  map[string]map[string]string // repository -> beginning of a name -> commit, "" for several
 	age      func(repository, sha string) int64
 }
 
 func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repos map[string]*repository) (*finder, error) {
-	f := &finder{artifact: map[string]release{}, releases: map[[2]string]release{}, commits: map[string]map[string]string{}}
+	f := &finder{name: lastPart(svc.id), artifact: map[string]release{}, releases: map[[2]string]release{}, commits: map[string]map[string]string{}}
 	for _, p := range svc.parts {
 		f.parts = append(f.parts, p.repository)
 	}
 	slices.Sort(f.parts)
 	f.parts = slices.Compact(f.parts)
 	names, versions, asked := map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}
+	released := func(version string, names ...string) {
+		for _, spelling := range spellings(version, names...) {
+			versions[spelling] = true
+		}
+	}
 	ask := func(repository, text string) {
 		for _, beginning := range revision.CommitsOf(text) {
 			if asked[repository] == nil {
@@ -139,7 +145,7 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 			if n := &r.named[i]; !n.config {
 				searched[n.Repository] = true
 				ask(n.Repository, n.SHA)
-				both(versions, n.SHA)
+				released(n.SHA)
 			}
 		}
 		for _, text := range r.images {
@@ -147,19 +153,18 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 				names[name] = true
 			}
 			tag := tagOf(text)
-			both(versions, tag)
+			released(tag, imageName(text), f.name)
 			for _, p := range f.parts {
 				ask(p, tag)
 			}
 		}
 		names[r.Artifact] = true
-		both(versions, r.VersionName)
+		released(r.VersionName, f.name)
 		for _, p := range f.parts {
 			ask(p, r.VersionName)
 		}
 	}
 	delete(names, "")
-	delete(versions, "")
 	for repository, prefixes := range asked {
 		if r := repos[repository]; r != nil {
 			f.commits[repository] = r.Graph.Complete(slices.Sorted(maps.Keys(prefixes)))
@@ -177,7 +182,10 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 			f.artifact[row.Digest] = row
 		}
 		if row.Version != "" {
-			f.releases[[2]string{row.Repository, plainVersion(row.Version)}] = row
+			f.releases[[2]string{row.Repository, row.Version}] = row
+			if parts := strings.Split(row.Version, "/"); len(parts) > 2 { // services/shop/v1.4.2
+				f.releases[[2]string{row.Repository, strings.Join(parts[len(parts)-2:], "/")}] = row
+			}
 		}
 	}
 	f.age = func(repository, sha string) int64 {
@@ -214,16 +222,56 @@ func tagOf(image string) string {
 	return i.Tag
 }
 
+func tagsOf(images []string) []string {
+	var tags []string
+	for _, image := range images {
+		tags = append(tags, tagOf(image))
+	}
+	return tags
+}
+
 // sorted never is nil: an empty list is a value of a query, too.
 func sorted(set map[string]bool) []string {
 	return append([]string{}, slices.Sorted(maps.Keys(set))...)
 }
 
-// both adds a version with and without the v before it: people write both.
-func both(versions map[string]bool, version string) {
-	if version != "" {
-		versions[version], versions[plainVersion(version)], versions["v"+plainVersion(version)] = true, true, true
+// lastPart is shop of ghcr.io/acme/shop and of acme/shop.
+func lastPart(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+
+// imageName is the last part of the name of an image.
+func imageName(image string) string {
+	i, _ := revision.ParseImage(image)
+	return lastPart(i.Path)
+}
+
+// spellings are what a release of a version may be called, the most telling first: after the name of what is released,
+// where one repository has several (shop/v1.4.2), as it stands here, and without or with the v before it, since people
+// write both.
+func spellings(version string, names ...string) []string {
+	if version == "" {
+		return nil
 	}
+	plain := plainVersion(version)
+	var all []string
+	for _, name := range names {
+		if name == "" || !revision.IsVersion(version) {
+			continue
+		}
+		for _, between := range []string{"/", "@", "-"} {
+			all = append(all, name+between+"v"+plain, name+between+plain)
+		}
+	}
+	return append(all, version, plain, "v"+plain)
+}
+
+// release is that of a repository with the first of the spellings under which there is one.
+func (f *finder) release(repository, version string, names ...string) (release, bool) {
+	for _, spelling := range spellings(version, names...) {
+		if of, ok := f.releases[[2]string{repository, spelling}]; ok {
+			return of, true
+		}
+	}
+	return release{}, false
 }
 
 func plainVersion(version string) string {
@@ -247,8 +295,11 @@ func (f *finder) find(r *run) ([]attribution.Revision, string) {
 		by := n.rule
 		if sha := f.commits[n.Repository][n.SHA]; sha != "" {
 			n.SHA = sha
-		} else if of, ok := f.releases[[2]string{n.Repository, plainVersion(n.SHA)}]; ok && !revision.IsCommit(n.SHA) {
+		} else if of, ok := f.release(n.Repository, n.SHA); ok && !revision.IsCommit(n.SHA) {
 			n.SHA, by = of.SHA, byReleaseTag
+		}
+		if !revision.IsCommit(n.SHA) {
+			by = "" // what was told is no commit, and none was found by it
 		}
 		rule = cmp.Or(rule, by)
 		revisions = append(revisions, n.Revision)
@@ -284,37 +335,66 @@ func (f *finder) source(r *run) (map[string]string, string) {
 		add(of, true)
 	}
 	if own := f.own(found); len(own) > 0 {
-		return own, byArtifact
+		return r.apart(own), byArtifact
 	}
-	var texts []string
-	for _, text := range r.images {
-		if tag := tagOf(text); tag != "" {
-			texts = append(texts, tag)
-		}
-	}
-	if r.VersionName != "" {
-		texts = append(texts, r.VersionName)
-	}
-	for _, text := range texts {
-		for _, beginning := range revision.CommitsOf(text) {
-			if repository, sha := f.commit(beginning); sha != "" {
-				add(release{Repository: repository, SHA: sha}, true)
+	// Images say more than the version, which may be that of a chart.
+	for _, texts := range [][]string{tagsOf(r.images), {r.VersionName}} {
+		for _, text := range texts {
+			for _, beginning := range revision.CommitsOf(text) {
+				if repository, sha := f.commit(beginning); sha != "" {
+					add(release{Repository: repository, SHA: sha}, true)
+				}
 			}
 		}
+		if len(found) > 0 {
+			return r.apart(found), byImageTag
+		}
 	}
-	if len(found) > 0 {
-		return found, byImageTag
-	}
-	for _, text := range texts {
+	for _, image := range f.ownImages(r.images) {
 		for _, p := range f.parts {
-			of, ok := f.releases[[2]string{p, plainVersion(text)}]
-			add(of, ok)
+			add(f.release(p, tagOf(image), imageName(image), f.name))
+		}
+	}
+	if len(found) == 0 {
+		for _, p := range f.parts {
+			add(f.release(p, r.VersionName, f.name))
 		}
 	}
 	if len(found) > 0 {
-		return found, byReleaseTag
+		return r.apart(found), byReleaseTag
 	}
 	return nil, ""
+}
+
+// ownImages are those that are called as the service or one of its repositories; all, when none is. An image beside the
+// service's has versions of its own, which say nothing of the service's.
+func (f *finder) ownImages(images []string) []string {
+	var own []string
+	for _, image := range images {
+		name := imageName(image)
+		if name != "" && (name == f.name || slices.ContainsFunc(f.parts, func(p string) bool { return lastPart(p) == name })) {
+			own = append(own, image)
+		}
+	}
+	if len(own) == 0 {
+		return images
+	}
+	return own
+}
+
+// apart leaves out what was found of repositories of configuration that the run names, where something else was found,
+// too: which commit of these is live was told.
+func (r *run) apart(found map[string]string) map[string]string {
+	rest := maps.Clone(found)
+	for i := range r.named {
+		if r.named[i].config {
+			delete(rest, r.named[i].Repository)
+		}
+	}
+	if len(rest) == 0 {
+		return found
+	}
+	return rest
 }
 
 // own are those of the service's repositories, where there are some: an image beside the service's is of another's.
