@@ -131,6 +131,9 @@ func mode(h http.Header) int {
 	return single
 }
 
+// Joins says that events are parts of things: what is heard depends on what was heard before.
+func (r *Receiver) Joins() bool { return true }
+
 // cdEvent is an event, as far as it counts here.
 type cdEvent struct {
 	Context struct{ ID, Source, Type, Timestamp string }
