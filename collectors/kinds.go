@@ -47,7 +47,7 @@ type Receiver interface {
 	Verify(h http.Header, body []byte, now time.Time) error
 	// Describe says what identifies the delivery.
 	Describe(h http.Header, body []byte) source.Delivery
-	// Hear says what the delivery means. An error is a shape that it does not know.
+	// Hear says what the delivery means. An error is a shape that it does not know; what is told beside it holds.
 	Hear(d source.Delivery) (source.Heard, error)
 }
 

@@ -60,6 +60,9 @@ func (h *Hooks) Flush(ctx context.Context) error {
 func (h *Hooks) carryAlways(ctx context.Context) {
 	var latest time.Time
 	retry := carryRetry
+	h.carrying.Lock()
+	_ = h.recall(ctx) // before there is something to carry, where it can be; carrying tells what is wrong
+	h.carrying.Unlock()
 	for ctx.Err() == nil {
 		select {
 		case <-h.journal.appended:
@@ -128,6 +131,9 @@ func (h *Hooks) carry(ctx context.Context, end place) (reached bool, err error) 
 	if next == h.carried {
 		return true, nil
 	}
+	if err := h.recall(ctx); err != nil {
+		return false, err
+	}
 	for _, r := range records {
 		h.again(r)
 	}
@@ -144,7 +150,7 @@ func (h *Hooks) carry(ctx context.Context, end place) (reached bool, err error) 
 	return !h.carried.before(end), nil
 }
 
-// again works out what a record means that was read back.
+// again works out what a record means that was read back, or heard before the recall had ended.
 func (h *Hooks) again(r *record) {
 	if r.heard {
 		return

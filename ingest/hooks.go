@@ -46,7 +46,8 @@ type Receiver interface {
 	// Describe fills in ID, Event and Header of a delivery: the headers that carry meaning, and none that are secret.
 	// It is cheap and never fails. It is asked again, with the headers it kept, when a delivery is told again.
 	Describe(h http.Header, body []byte) source.Delivery
-	// Hear says what a delivery means. An error means that it cannot be read; the delivery is kept all the same.
+	// Hear says what a delivery means. An error means that it cannot be read, or not all of it: what it tells beside the
+	// error holds. The delivery is kept all the same.
 	Hear(d source.Delivery) (source.Heard, error)
 }
 
@@ -93,9 +94,12 @@ type Hooks struct {
 	replaying atomic.Bool
 	bodies    sync.Pool // *[]byte
 
-	carrying sync.Mutex // one goroutine carries
-	carried  place      // up to where the store has the journal; of who carries
-	told     bool       // that carrying fails; of who carries
+	carrying   sync.Mutex      // one goroutine carries
+	carried    place           // up to where the store has the journal; of who carries
+	told       bool            // that carrying fails; of who carries
+	forgotten  map[string]bool // sources whose Joiner has not heard yet what is kept; of who carries
+	recalled   atomic.Bool     // there is none
+	recallRows int
 }
 
 // guarded is how many deliveries are remembered at least.
@@ -118,10 +122,18 @@ func NewHooks(cfg HooksConfig, folder string, intake *Intake, st *store.Store, r
 			return nil, fault.New(fault.Invalid, "source %q: a name that can stand in a path is expected, without a slash", name)
 		}
 	}
-	return &Hooks{
+	h := &Hooks{
 		cfg: cfg, intake: intake, store: st, receivers: receivers, now: now,
 		payloads: newPayloadLane(intake), journal: newJournal(folder, cfg.Journal), guard: newGuard(guarded), tally: newTally(),
-	}, nil
+		forgotten: map[string]bool{}, recallRows: recallRows,
+	}
+	for name, receiver := range receivers {
+		if joins(receiver) {
+			h.forgotten[name] = true
+		}
+	}
+	h.recalled.Store(len(h.forgotten) == 0)
+	return h, nil
 }
 
 // Run carries webhooks from the journal into the store, and stores the counts of deliveries about every second. When ctx
@@ -277,9 +289,10 @@ func (h *Hooks) handle(ctx context.Context, r *http.Request, receiver Receiver, 
 
 // understand fills in what a record means.
 func (h *Hooks) understand(r *http.Request, receiver Receiver, d source.Delivery, into *record) {
+	last := h.recalled.Load() || !joins(receiver) // asked before it is heard: the recall may end meanwhile
 	into.meaning, into.facts = h.hear(r, receiver, d)
 	into.outcome, into.reason, into.payload.facts = into.meaning.outcome, into.meaning.reason, uint32(into.meaning.facts)
-	into.heard = true
+	into.heard = last
 }
 
 func (h *Hooks) wake(source string, wakes []source.Wake) {
@@ -296,8 +309,8 @@ type meaning struct {
 	wakes   []source.Wake
 }
 
-// hear asks the receiver and returns the good facts. A bad one makes the delivery unreadable, and loses neither the other
-// facts nor the wakes.
+// hear asks the receiver and returns the good facts. A bad one, or an error, makes the delivery unreadable, and loses neither
+// the other facts nor the wakes.
 func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery) (m meaning, good []event.Event) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
@@ -306,9 +319,6 @@ func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery) (m m
 		}
 	}()
 	heard, err := receiver.Hear(d)
-	if err != nil {
-		return meaning{outcome: OutcomeUnreadable, reason: cut(err.Error(), maxReason)}, nil
-	}
 	bad := ""
 	for _, e := range heard.Facts {
 		if wrong := event.Validate(e); wrong == nil {
@@ -319,6 +329,8 @@ func (h *Hooks) hear(r *http.Request, receiver Receiver, d source.Delivery) (m m
 	}
 	m = meaning{facts: len(good), wakes: heard.Wakes}
 	switch {
+	case err != nil:
+		m.outcome, m.reason = OutcomeUnreadable, cut(err.Error(), maxReason)
 	case bad != "":
 		m.outcome, m.reason = OutcomeUnreadable, cut("a fact is wrong: "+bad, maxReason)
 	case len(good) > 0:

@@ -116,12 +116,17 @@ func newHooks(t testing.TB, st *store.Store, cfg ingest.HooksConfig) *hooks {
 
 func newHooksOver(t testing.TB, st *store.Store, cfg ingest.HooksConfig, folder string) *hooks {
 	t.Helper()
+	return newHooksWith(t, st, cfg, folder, func(f *forge) ingest.Receiver { return f })
+}
+
+func newHooksWith(t testing.TB, st *store.Store, cfg ingest.HooksConfig, folder string, receiver func(*forge) ingest.Receiver) *hooks {
+	t.Helper()
 	scheme, err := signature.GitHub(hookSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &hooks{forge: &forge{Scheme: scheme}, st: st, folder: folder}
-	h.Hooks, err = ingest.NewHooks(cfg, folder, newIntake(t, st), st, map[string]ingest.Receiver{"forge": h.forge}, time.Now)
+	h.Hooks, err = ingest.NewHooks(cfg, folder, newIntake(t, st), st, map[string]ingest.Receiver{"forge": receiver(h.forge)}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

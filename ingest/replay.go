@@ -85,6 +85,13 @@ func (h *Hooks) Replay(ctx context.Context, f ReplayFilter, progress func(Replay
 	if err := h.Flush(ctx); err != nil && fault.KindOf(err) != fault.Conflict {
 		return report, fmt.Errorf("ingest.Replay: %w", err)
 	}
+	// What is told again may belong together with what the filter leaves out.
+	h.carrying.Lock()
+	err := h.recall(ctx)
+	h.carrying.Unlock()
+	if err != nil {
+		return report, fmt.Errorf("ingest.Replay: %w", err)
+	}
 	if f.Until.IsZero() {
 		f.Until = h.now().Add(time.Millisecond)
 	}

@@ -93,9 +93,9 @@ func (r *Receiver) Verify(h http.Header, body []byte, now time.Time) error {
 
 // Describe makes the delivery of a verified request. Source, type and id of a single event identify it.
 func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
-	name, id := h.Get("Ce-Type"), ""
+	name, id := attribute(h, "Type"), ""
 	if name != "" && h.Get("Ce-Id") != "" {
-		id = strings.Join([]string{name, h.Get("Ce-Source"), h.Get("Ce-Id")}, " ")
+		id = strings.Join([]string{name, attribute(h, "Source"), attribute(h, "Id")}, " ")
 	} else if mode(h) != batch {
 		var e struct{ Type, Source, ID string }
 		if json.Unmarshal(body, &e) == nil && e.ID != "" {
@@ -131,14 +131,18 @@ func mode(h http.Header) int {
 	return single
 }
 
+// Joins says that events are parts of things: what is heard depends on what was heard before.
+func (r *Receiver) Joins() bool { return true }
+
 // cdEvent is an event, as far as it counts here.
 type cdEvent struct {
 	Context struct{ ID, Source, Type, Timestamp string }
 	Subject struct {
 		ID, Source string
 		Content    struct {
-			Environment, Service, Repository struct{ ID, Source string }
-			ArtifactID, PipelineName, URL    string
+			Environment, Service, Repository reference
+			ArtifactID, PipelineName         string
+			URL, URI                         string // the latter since 0.5
 			Outcome, Description, TicketURI  string
 		}
 	}
@@ -146,6 +150,17 @@ type cdEvent struct {
 
 	subject, predicate string
 	at                 time.Time
+}
+
+// reference names another subject. Some send its id alone.
+type reference struct{ ID, Source string }
+
+func (r *reference) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &r.ID) == nil {
+		return nil
+	}
+	type plain reference
+	return json.Unmarshal(text, (*plain)(r))
 }
 
 // Reasons to ignore an event.
@@ -158,54 +173,106 @@ const (
 	ignoredEmpty   = "an empty batch"
 )
 
-// Hear tells what a delivery means. An error, a fault.Invalid, says that it cannot be understood; of a batch all has to be.
+// Hear tells what a delivery means. An error, a fault.Invalid, says that it cannot be understood. Of a batch what is
+// understood is told beside the error, which says which event is not.
 func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
-	bodies := []json.RawMessage{d.Body}
-	if m := mode(d.Header); m != single {
-		type envelope struct {
-			Data   json.RawMessage `json:"data"`
-			Base64 []byte          `json:"data_base64"`
-		}
-		envelopes := make([]envelope, 1)
-		var into any = &envelopes[0]
+	var events []cloudEvent
+	if m := mode(d.Header); m == single {
+		events = []cloudEvent{binary(d.Header, d.Body)}
+	} else {
+		events = make([]cloudEvent, 1)
+		var into any = &events[0]
 		if m == batch {
-			into = &envelopes
+			into = &events
 		}
 		if err := hook.Decode(d.Body, into); err != nil {
 			return source.Heard{}, err
 		}
-		bodies = nil
-		for _, e := range envelopes {
-			if len(e.Data) == 0 {
-				e.Data = e.Base64
-			}
-			bodies = append(bodies, e.Data)
-		}
 	}
 	var facts []event.Event
+	var wrong error
 	ignored := ignoredEmpty
-	for _, body := range bodies {
-		fact, reason, err := r.one(body)
-		if err != nil {
-			return source.Heard{}, err
+	for i, e := range events {
+		fact, reason, err := r.one(e)
+		if err == nil && fact != nil {
+			_, err = hook.Told(r.cfg.Name, fact)
 		}
-		if fact != nil {
+		switch {
+		case err != nil && wrong == nil && mode(d.Header) == batch:
+			wrong = fault.Wrap(fault.Invalid, err, "event %d of %d in the batch", i+1, len(events))
+		case err != nil && wrong == nil:
+			wrong = err
+		case err == nil && fact != nil:
 			facts = append(facts, fact)
-		} else {
+		case err == nil:
 			ignored = reason
 		}
 	}
-	if len(facts) == 0 {
+	if wrong == nil && len(facts) == 0 {
 		return source.Heard{Ignored: ignored}, nil
 	}
-	return hook.Told(r.cfg.Name, facts...)
+	return source.Heard{Facts: facts}, wrong
 }
 
-func (r *Receiver) one(body []byte) (event.Event, string, error) {
+// cloudEvent is what stands around an event.
+type cloudEvent struct {
+	Type, Source, ID, Subject, Time string
+	Data                            json.RawMessage `json:"data"`
+	Base64                          []byte          `json:"data_base64"`
+}
+
+// binary is the event whose attributes are headers, in which some characters are percent-encoded. A body that has its own
+// envelope, which some send as plain JSON, is structured after all.
+func binary(h http.Header, body []byte) cloudEvent {
+	var e struct {
+		SpecVersion string
+		cloudEvent
+	}
+	if json.Unmarshal(body, &e) == nil && e.SpecVersion != "" && len(e.Data)+len(e.Base64) > 0 {
+		return e.cloudEvent
+	}
+	return cloudEvent{Type: attribute(h, "Type"), Source: attribute(h, "Source"), ID: attribute(h, "Id"), Subject: attribute(h, "Subject"), Time: attribute(h, "Time"), Data: body}
+}
+
+// attribute is one of CloudEvents' in a header.
+func attribute(h http.Header, name string) string {
+	text := h.Get("Ce-" + name)
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// body is the CDEvent itself. It may be text that has the JSON, as some say of data whose type is none of JSON's.
+func (e cloudEvent) body() []byte {
+	var text string
+	switch {
+	case len(e.Data) == 0:
+		return e.Base64
+	case e.Data[0] == '"' && json.Unmarshal(e.Data, &text) == nil:
+		return []byte(text)
+	}
+	return e.Data
+}
+
+// fill takes from the attributes around an event what it does not say itself; both are the same where both are there.
+func (e cloudEvent) fill(c *cdEvent) {
+	for _, field := range []struct {
+		to   *string
+		from string
+	}{{&c.Context.Type, e.Type}, {&c.Context.Source, e.Source}, {&c.Context.ID, e.ID}, {&c.Context.Timestamp, e.Time}, {&c.Subject.ID, e.Subject}} {
+		if *field.to == "" {
+			*field.to = field.from
+		}
+	}
+}
+
+func (r *Receiver) one(around cloudEvent) (event.Event, string, error) {
 	var e cdEvent
-	if err := hook.Decode(body, &e); err != nil {
+	if err := hook.Decode(around.body(), &e); err != nil {
 		return nil, "", err
 	}
+	around.fill(&e)
 	rest, ours := strings.CutPrefix(e.Context.Type, "dev.cdevents.")
 	if !ours {
 		if strings.HasPrefix(e.Context.Type, "dev.cdeventsx.") {
@@ -258,6 +325,10 @@ func (e cdEvent) custom(path string) string {
 		return ""
 	}
 	at := e.CustomData
+	var packed []byte
+	if json.Unmarshal(at, &packed) == nil && len(packed) > 0 { // base64, as data that are none of JSON's are sent
+		at = packed
+	}
 	for key := range strings.SplitSeq(path, ".") {
 		var object map[string]json.RawMessage
 		if json.Unmarshal(at, &object) != nil {
@@ -318,7 +389,7 @@ func (r *Receiver) run(e cdEvent) (event.Event, string, error) {
 		if named, _ := r.repositories.Of(c.PipelineName); named != "" {
 			run.Repository = named
 		}
-		run.Name, run.URL = firstOf(c.PipelineName, run.Name), firstOf(c.URL, run.URL)
+		run.Name, run.URL = firstOf(c.PipelineName, run.Name), firstOf(c.URL, c.URI, run.URL)
 		run.SHA = firstOf(e.custom(r.cfg.CustomData.SHA), run.SHA)
 		run.Ref = firstOf(e.custom(r.cfg.CustomData.Ref), run.Ref)
 		switch e.predicate {

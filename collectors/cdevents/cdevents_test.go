@@ -1,10 +1,12 @@
 package cdevents_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -243,4 +245,49 @@ func FuzzHear(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The same event is the same fact in every mode of CloudEvents, and as some producers send it.
+func TestEveryModeTellsTheSame(t *testing.T) {
+	whole := told("service.deployed", "0.3.0", "shop/é", "10:00:00", `"environment":{"id":"prod"}`, `{"sha":"c1","repository":"acme/shop"}`)
+	want := hooktest.Tellings(hooktest.Facts(t, receiver(t, nil), plain(whole), now))
+	around := `"specversion":"1.0","type":"dev.cdevents.service.deployed.0.3.0","source":"/ci","id":"e-shop/é-service.deployed"`
+	attributes := request("application/cdevents+json; charset=utf-8", `{"subject":{"content":{"environment":"prod"}},"customData":"`+
+		base64.StdEncoding.EncodeToString([]byte(`{"sha":"c1","repository":"acme/shop"}`))+`"}`)
+	for name, value := range map[string]string{
+		"Specversion": "1.0", "Type": "dev.cdevents.service.deployed.0.3.0", "Source": "%2Fci", "Id": "e-shop/%C3%A9-service.deployed",
+		"Subject": "shop/%C3%A9", "Time": "2026-02-01T10:00:00Z",
+	} {
+		attributes.Header.Set("Ce-"+name, value)
+	}
+	packed := base64.StdEncoding.EncodeToString([]byte(whole))
+	for name, q := range map[string]hooktest.Request{
+		"binary":            attributes,
+		"structured":        request("application/cloudevents+json", `{`+around+`,"datacontenttype":"application/json","data":`+whole+`}`),
+		"structured, text":  request("application/cloudevents+json", `{`+around+`,"datacontenttype":"text/plain","data":`+strconv.Quote(whole)+`}`),
+		"structured, bytes": request("application/cloudevents+json", `{`+around+`,"data_base64":"`+packed+`"}`),
+		"as plain JSON":     request("application/json", `{`+around+`,"data":`+whole+`}`),
+		"batch":             request("application/cloudevents-batch+json", `[{`+around+`,"data":`+whole+`}]`),
+	} {
+		if diff := cmp.Diff(want, hooktest.Tellings(hooktest.Facts(t, receiver(t, nil), q, now))); diff != "" {
+			t.Errorf("%s (-plain +so):\n%s", name, diff)
+		}
+	}
+}
+
+func TestABadEventOfABatchLosesNoOther(t *testing.T) {
+	good := told("service.deployed", "0.3.0", "shop", "10:00:00", `"environment":{"id":"prod"}`, `{}`)
+	r := receiver(t, nil)
+	q := request("application/cloudevents-batch+json", `[{"data":`+good+`},{"data":{"context":{"type":"com.example"}}},{"data":`+strings.ReplaceAll(good, "shop", "cart")+`}]`)
+	heard, err := r.Hear(r.Describe(q.Header, q.Body))
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "event 2 of 3") || len(heard.Facts) != 2 {
+		t.Errorf("got %d facts, %v", len(heard.Facts), err)
+	}
+}
+
+func TestARunNamesItsPageAsTheSpecificationDoesSince05(t *testing.T) {
+	got := hooktest.Facts(t, receiver(t, nil), plain(told("pipelinerun.finished", "0.3.0", "run-42", "10:00:00", `"uri":"https://ci.example.com/run/42","outcome":"failure"`, `{}`)), now)[0].(*event.PipelineRun)
+	if got.URL != "https://ci.example.com/run/42" {
+		t.Errorf("got %q", got.URL)
+	}
 }

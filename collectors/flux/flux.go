@@ -154,6 +154,9 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	return hook.Told(r.t.cfg.Name, facts...)
 }
 
+// Joins says that events are steps of objects: what is heard depends on what was heard before.
+func (r *Receiver) Joins() bool { return true }
+
 // changed says whether a message of the kustomize controller under way is its list of what it changed.
 func changed(message string) bool {
 	for _, other := range []string{"Health check", "Dependencies ", "Reconciliation "} {

@@ -30,7 +30,7 @@ func (s step) compare(o step) int {
 // for it. So neither a correction of drift is a deployment, nor the commit of a repository with many parts that left
 // this one as it was; but to come back to a revision after another is one, a rollback.
 //
-// It is a memory, as hook.Memory is: it forgets when the process ends, and the oldest objects when there are many. After
+// It is a memory, as hook.Memory is: it forgets when the process ends, until the kept events are heard again, and the oldest objects when there are many. After
 // that the first that is heard of a revision is its first deployment again, of which the earliest telling wins.
 type steps struct {
 	mu    sync.Mutex

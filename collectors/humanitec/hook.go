@@ -103,6 +103,9 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	return r.deployment(o)
 }
 
+// Joins says whether webhooks are put together: without a credential, with which deployments are read.
+func (r *Receiver) Joins() bool { return !r.c.cfg.Reads() }
+
 // deployment tells a deployment as well as webhooks can: its deployment set stands for its version.
 func (r *Receiver) deployment(o occurrence) (source.Heard, error) {
 	var err error

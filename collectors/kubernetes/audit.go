@@ -74,6 +74,9 @@ const (
 	ignoredUncalled = "a part of something else, a rehearsal, or left out by a rule"
 )
 
+// Joins says that who asked is remembered for the reading of what was asked for.
+func (r *Receiver) Joins() bool { return true }
+
 // Hear tells what a batch means. An error, a fault.Invalid, says that it cannot be understood.
 func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	var batch struct {

@@ -105,6 +105,9 @@ const (
 	acknowledged = "Acknowledge"
 )
 
+// Joins says that what is done to alerts is put together: what is heard depends on what was heard before.
+func (c *Incidents) Joins() bool { return true }
+
 // Hear tells what was done to an alert that is an incident. One that belongs to an incident of Opsgenie has that read again.
 func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 	var p struct {

@@ -53,6 +53,9 @@ const (
 	most = 8
 )
 
+// Joins says whether deliveries are put together: without a key, with which incidents are read.
+func (c *Incidents) Joins() bool { return !c.cfg.Reads() }
+
 // Hear tells what a delivery means, or has its incident read again where that is possible. An error, a fault.Invalid, says
 // that it cannot be understood.
 func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {

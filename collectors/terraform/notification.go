@@ -126,6 +126,9 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	return r.ofRun(n)
 }
 
+// Joins says whether notifications are put together: without a credential, with which runs are read.
+func (r *Receiver) Joins() bool { return !r.c.cfg.Reads() }
+
 var runTriggers = []string{"run:created", "run:planning", "run:needs_attention", "run:applying", "run:completed", "run:errored"}
 
 // ofWorkspace hears what happened to a workspace.

@@ -8,8 +8,8 @@ import (
 // Memory joins what several deliveries tell of one thing, where none of them tells it whole: what began it, what ended
 // it. A fact is told as a whole, so the delivery that ended a thing needs what began it.
 //
-// It is a convenience and nothing is kept in it alone: it forgets when the process ends, and the oldest things when there
-// are many. Whoever joins has to tell the more a later delivery the more parts it knows (see At), so that a telling
+// Nothing is kept in it alone: it forgets when the process ends, whereupon intake has the kept deliveries heard again (see
+// Joins of a receiver), and the oldest things when there are many. Whoever joins has to tell the more a later delivery the more parts it knows (see At), so that a telling
 // that knows less never replaces one of the same moment that knows more; then neither order nor repetition matters, and
 // telling the kept deliveries again mends what was forgotten.
 type Memory[P any] struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
@@ -117,8 +118,9 @@ func keyOf(e event.Event) string {
 	panic("hooktest: no key for a " + e.Kind())
 }
 
-// Converges holds that webhooks end in the same facts in every order and repeated; `make` makes a receiver that knows
-// nothing. It returns the facts that are known at the end.
+// Converges holds that webhooks end in the same facts in every order, repeated, and with restarts in between, behind which
+// what was heard before is heard again and what that tells is thrown away, as intake does it; `make` makes a receiver that
+// knows nothing. It returns the facts that are known at the end.
 func Converges(t testing.TB, make func() Receiver, now time.Time, requests ...Request) map[string]event.Event {
 	t.Helper()
 	heard := func(requests []Request) map[string]event.Event {
@@ -144,7 +146,38 @@ func Converges(t testing.TB, make func() Receiver, now time.Time, requests ...Re
 			t.Errorf("%s it ends otherwise (-in order +%s):\n%s", name, name, diff)
 		}
 	}
+	restarting(t, make, now, want, requests)
 	return want
+}
+
+func restarting(t testing.TB, make func() Receiver, now time.Time, want map[string]event.Event, requests []Request) {
+	rapid.Check(t, func(rt *rapid.T) {
+		places := slices.Concat(indices(requests), rapid.SliceOfN(rapid.IntRange(0, len(requests)-1), 0, len(requests)).Draw(rt, "repeated"))
+		order := rapid.Permutation(places).Draw(rt, "order")
+		restarts := rapid.SliceOfNDistinct(rapid.IntRange(0, len(order)-1), 0, min(3, len(order)), rapid.ID[int]).Draw(rt, "restarts before")
+		r := make()
+		var facts []event.Event
+		for i, place := range order {
+			if slices.Contains(restarts, i) {
+				r = make()
+				for _, before := range order[:i] {
+					Facts(t, r, requests[before], now)
+				}
+			}
+			facts = append(facts, Facts(t, r, requests[place], now)...)
+		}
+		if diff := cmp.Diff(want, Known(facts)); diff != "" {
+			rt.Fatalf("with restarts it ends otherwise (-in order +so):\n%s", diff)
+		}
+	})
+}
+
+func indices(requests []Request) []int {
+	all := make([]int, len(requests))
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // Refuses holds that a request is denied with each of the headers.
