@@ -49,7 +49,7 @@ func run(ctx context.Context, w world) (code int) {
 			code = int(e)
 		}
 	}()
-	var c commands
+	c := commands{Connect: newConnectCommand()}
 	parser, err := kong.New(&c,
 		kong.Name("cairn"),
 		kong.Description("Does the internal developer platform work? cairn collects what happened, computes the DORA and platform metrics, and explains every number."),
