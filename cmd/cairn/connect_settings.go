@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -192,6 +193,21 @@ func tellOptions(out io.Writer, options []option) {
 	}
 	t.Flush()
 	fmt.Fprintln(out, "\n  REF is env:NAME or file:PATH: where the secret is, never the secret itself.")
+}
+
+var givenSetting = regexp.MustCompile(`^[a-z][a-z_]*(\.[a-z_]+)*=`)
+
+// settingsLast puts settings behind flags: the parser takes arguments in one run.
+func settingsLast(args []string) []string {
+	var first, last []string
+	for _, a := range args {
+		if givenSetting.MatchString(a) {
+			last = append(last, a)
+		} else {
+			first = append(first, a)
+		}
+	}
+	return append(first, last...)
 }
 
 // entryOf makes a connection's entry in the configuration of settings KEY=VALUE, and what it decodes to. What is not given

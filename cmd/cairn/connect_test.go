@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +20,7 @@ import (
 
 	"cairn/collectors"
 	"cairn/collectors/alertmanager"
+	"cairn/collectors/kubernetes/kubernetestest"
 	"cairn/docs"
 	"cairn/internal/fault"
 	"cairn/internal/rules"
@@ -281,5 +285,63 @@ func TestFilesForSystemsAreFilledIn(t *testing.T) {
 	}
 	if a := c.run("connect", "pagerduty", "--manifests", dir); a.code != fault.NotFound.ExitCode() || !strings.Contains(a.stderr, "docs/pagerduty.md") {
 		t.Errorf("a system that is given none: exit code %d, %s", a.code, a.stderr)
+	}
+}
+
+// Every command on the pages that connects something is one, up to the system itself, which refuses here.
+func TestTheCommandsOfThePagesConnect(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	cluster := kubernetestest.New()
+	defer cluster.Close()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	type line struct{ page, text string }
+	var lines []line
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("(?:^|\\s|`)(?:bin/)?cairn connect ([^|#`\n]+)").FindAllStringSubmatch(string(text), -1) {
+			if !strings.HasPrefix(m[1], "SYSTEM") && !strings.Contains(m[1], "…") {
+				lines = append(lines, line{filepath.Base(page), strings.TrimSpace(m[1])})
+			}
+		}
+	}
+	t.Chdir(t.TempDir())
+	write(t, ".", "cairn.kubeconfig", cluster.Kubeconfig())
+	for i, l := range lines {
+		args := strings.Fields(l.text)
+		if args[0] != strings.TrimSuffix(l.page, ".md") && l.page != "systems.md" && l.page != "README.md" {
+			t.Errorf("%s shows how %s is connected", l.page, args[0])
+		}
+		read := reads[args[0]] != nil && !slices.ContainsFunc(args, func(s string) bool { return strings.HasPrefix(s, "--manifest") })
+		if strings.Contains(l.text, "=") {
+			shown[args[0]] = true
+		}
+		if read {
+			args = slices.DeleteFunc(args, func(s string) bool { return strings.HasPrefix(s, "url=") || strings.HasPrefix(s, "region=") })
+			args = append(args, "url="+server.URL)
+		}
+		var stdout, stderr bytes.Buffer
+		args = append([]string{"connect"}, append(args, "--config", fmt.Sprintf("%d.yaml", i))...)
+		code := run(t.Context(), world{args: args, getenv: func(name string) string {
+			if strings.HasPrefix(name, "CAIRN_") {
+				return ""
+			}
+			return "whsec_Y29ycmVjdC1ob3JzZQ=="
+		}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr})
+		if want := map[bool]int{false: 0, true: fault.Denied.ExitCode()}[read]; code != want {
+			t.Errorf("%s: %s: exit code %d, want %d\n%s%s", l.page, l.text, code, want, stdout.String(), stderr.String())
+		}
+	}
+	for system := range collectors.Kinds() {
+		if !shown[system] && system != "typeform" { // its surveys are written into the file
+			t.Errorf("docs/%s.md does not show how it is connected", system)
+		}
 	}
 }

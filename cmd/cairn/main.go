@@ -68,6 +68,9 @@ func run(ctx context.Context, w world) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "connect" {
+		args = settingsLast(args)
+	}
 	k, err := parser.Parse(args)
 	if err != nil {
 		return report(w, fault.New(fault.Invalid, "%s; %s --help lists what there is", err, strings.Join(append([]string{"cairn"}, commandOf(parser, args)...), " ")))
