@@ -45,7 +45,8 @@ func newConnectCommand() connectCommand {
 		if system == c.GitHub.system || system == c.GitLab.system || system == c.Kubernetes.system {
 			continue
 		}
-		tag := fmt.Sprintf(`cmd:"" name:%q help:%q`, system, words.Source(system)+": "+collectors.Kinds()[system].Summary+".")
+		summary := collectors.Kinds()[system].Summary
+		tag := fmt.Sprintf(`cmd:"" name:%q help:%q`, system, strings.ToUpper(summary[:1])+summary[1:]+".")
 		field := reflect.StructField{Name: strings.ToUpper(system[:1]) + system[1:], Type: reflect.TypeFor[connectSystem](), Tag: reflect.StructTag(tag)}
 		plugin := reflect.New(reflect.StructOf([]reflect.StructField{field}))
 		plugin.Elem().Field(0).Addr().Interface().(*connectSystem).system = system
@@ -146,6 +147,9 @@ func (c *connectKubernetes) Run(ctx context.Context, w *world, g *Globals) error
 func (c *connectSystem) Help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Settings of a source, as KEY=VALUE. With one missing that is needed, the command says which.\n\n")
+	if example := exampleOf(c.system); example != "" {
+		fmt.Fprintf(&b, "  %s\n\n", example)
+	}
 	tellOptions(&b, optionsOf(c.system))
 	if files := manifestsOf(c.system); len(files) > 0 {
 		fmt.Fprintf(&b, "\nFiles for --manifests and --manifest: %s.\n", strings.Join(manifestNames(files), ", "))
@@ -192,7 +196,7 @@ func (c *connectSystem) Run(ctx context.Context, w *world, g *Globals) error {
 	if err != nil && len(c.Setting) == 0 {
 		var list strings.Builder
 		tellOptions(&list, options)
-		return fault.Wrap(fault.KindOf(err), err, "these are the settings, as KEY=VALUE:\n\n%s\nWhat is needed", list.String())
+		return fault.Wrap(fault.KindOf(err), err, "these are the settings, as KEY=VALUE:\n\n%s\nSuch as: %s\nWhat is needed", list.String(), cmp.Or(exampleOf(c.system), "see docs/"+c.system+".md"))
 	}
 	if err != nil {
 		return err
@@ -231,6 +235,9 @@ func (c *connectSystem) Run(ctx context.Context, w *world, g *Globals) error {
 	switch {
 	case link.Receiver != nil:
 		fmt.Fprintf(w.stdout, "Webhooks go to %s/hooks/%s\n", address, link.Name)
+		if secret := webhookSecret(options, config); secret != "" {
+			fmt.Fprintf(w.stdout, "The secret to enter there is that in %s\n", secret)
+		}
 	case len(hearing) > 0:
 		fmt.Fprintf(w.stdout, "It has no secret for webhooks: none are heard. One would be %s=env:NAME\n", hearing[0])
 	}

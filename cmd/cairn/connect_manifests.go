@@ -66,13 +66,7 @@ func (c *connectSystem) giveManifests(w *world, address string, config any) erro
 	if len(list) == 0 {
 		return fault.New(fault.NotFound, "there are no files for %s: docs/%[1]s.md says what to do there", c.system)
 	}
-	secret := ""
-	for _, key := range secretLists(optionsOf(c.system)) {
-		if refs := valueAt(reflect.ValueOf(config).Elem(), strings.Split(key, ".")); refs.Len() > 0 {
-			secret = refs.Index(0).String()
-			break
-		}
-	}
+	secret := webhookSecret(optionsOf(c.system), config)
 	for _, m := range list {
 		text := m.filled(address, c.system, nameOf(config), secret)
 		if c.Manifest != "" {
@@ -101,6 +95,30 @@ func (c *connectSystem) giveManifests(w *world, address string, config any) erro
 	}
 	fmt.Fprintf(w.stdout, "%s.\n", strings.Join(left, ".\n"))
 	return nil
+}
+
+// exampleOf is how a system is connected, as its page has it.
+func exampleOf(system string) string {
+	page, err := docs.Files.ReadFile(system + ".md")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(page)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "cairn connect "+system+" ") && !strings.HasSuffix(line, "|") {
+			return strings.TrimSuffix(line, " --check")
+		}
+	}
+	return ""
+}
+
+// webhookSecret refers to the first secret that webhooks of a connection come with, "" without one.
+func webhookSecret(options []option, config any) string {
+	for _, key := range secretLists(options) {
+		if refs := valueAt(reflect.ValueOf(config).Elem(), strings.Split(key, ".")); refs.Len() > 0 {
+			return refs.Index(0).String()
+		}
+	}
+	return ""
 }
 
 // writeManifest writes a file that is not there yet. One that somebody has changed is left alone.

@@ -234,6 +234,12 @@ func entryOf(system string, options []option, given []string) (*yaml.Node, any, 
 			return nil, nil, err
 		}
 	}
+	for i := 2; i+1 < len(entry.Content); i += 2 {
+		if entry.Content[i].Value == "name" { // it comes first, as everybody writes it
+			entry.Content = slices.Concat(entry.Content[i:i+2], entry.Content[:i], entry.Content[i+2:])
+			break
+		}
+	}
 	config := collectors.Kinds()[system].Config()
 	if err := entry.Decode(config); err != nil {
 		return nil, nil, fault.Wrap(fault.Invalid, err, "%s", system)

@@ -108,7 +108,7 @@ var (
 func TestEverySystemIsConnectedByItsSettings(t *testing.T) {
 	for system := range collectors.Kinds() {
 		c := newConnecting(t, "# ours\nlisten: 127.0.0.1:1 # here\n")
-		if a := c.run("connect", system); a.code != fault.Invalid.ExitCode() || !strings.Contains(a.stderr, "  name ") || !strings.Contains(a.stderr, "What is needed: ") {
+		if a := c.run("connect", system); a.code != fault.Invalid.ExitCode() || !strings.Contains(a.stderr, "  name ") || !strings.Contains(a.stderr, "What is needed: ") || !strings.Contains(a.stderr, "Such as: ") {
 			t.Errorf("%s without settings: exit code %d, %q; want what there is and what is needed", system, a.code, a.stderr)
 		}
 		if a := c.run("connect", system, "--help"); a.code != 0 || !strings.Contains(a.stdout, "docs/"+system+".md") || !strings.Contains(a.stdout, " name ") {
@@ -128,7 +128,7 @@ func TestEverySystemIsConnectedByItsSettings(t *testing.T) {
 			t.Errorf("%s --check: exit code %d, %s%s\n%s", system, a.code, a.stdout, a.stderr, c.text())
 		}
 		a := c.run(append([]string{"connect", system, "--server", "https://cairn.acme.com"}, settings...)...)
-		for _, want := range []string{"https://cairn.acme.com/hooks/" + system, "docs/" + system + ".md", "Written to"} {
+		for _, want := range []string{"https://cairn.acme.com/hooks/" + system, "The secret to enter there is that in env:", "docs/" + system + ".md", "Written to"} {
 			if a.code != 0 || !strings.Contains(a.stdout, want) {
 				t.Errorf("%s: exit code %d, it does not say %q:\n%s%s", system, a.code, want, a.stdout, a.stderr)
 			}
