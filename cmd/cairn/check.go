@@ -32,10 +32,8 @@ func (c *checkCommand) Run(ctx context.Context, w *world, g *Globals) error {
 			fmt.Fprintln(w.stdout)
 		}
 		fmt.Fprintf(w.stdout, "%s (%s)\n", l.Name, words.Source(l.System))
-		if l.Connection != nil && l.Check != nil {
-			trying, cancel := context.WithTimeout(ctx, checkPatience)
-			access, err := l.Check(trying)
-			cancel()
+		if l.Connection != nil {
+			access, err := try(ctx, l)
 			if ctx.Err() != nil {
 				return fault.Wrap(fault.Unavailable, ctx.Err(), "trying %s", l.Name)
 			}
@@ -45,8 +43,8 @@ func (c *checkCommand) Run(ctx context.Context, w *world, g *Globals) error {
 			} else {
 				tellAccess(w.stdout, access)
 			}
-		} else if l.Connection == nil {
-			fmt.Fprintln(w.stdout, "It has no credential: nothing is read.")
+		} else {
+			fmt.Fprintln(w.stdout, nothingRead)
 		}
 		if l.Receiver != nil {
 			fmt.Fprintf(w.stdout, "Webhooks go to http://THIS-HOST%s%s\n", "/hooks/", l.Name)

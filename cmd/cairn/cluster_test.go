@@ -21,7 +21,7 @@ func TestFromNothingToNumbersOfACluster(t *testing.T) {
 	dir := folder(t)
 	write(t, dir, "cairn.kubeconfig", c.Kubeconfig())
 	out := must(t, dir, "connect", "kubernetes", "--cluster-name", "prod", "--kubeconfig", "file:cairn.kubeconfig")
-	for _, want := range []string{"v1.33.1", "may read", "requests", "caches.acme.com", "cairn collect kubernetes"} {
+	for _, want := range []string{"v1.33.1", "may read", "requests", "caches.acme.com", "cairn collect sources kubernetes"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("connect does not say %q:\n%s", want, out)
 		}

@@ -25,6 +25,14 @@ type SourceConfig struct {
 	Config any    // as the kind's Config returns it, filled
 }
 
+// of are the connections to one system, in the order of the file.
+func (s SourcesConfig) of(system string) SourcesConfig {
+	return slices.DeleteFunc(slices.Clone(s), func(c SourceConfig) bool { return c.System != system })
+}
+
+// nameOf is the name in a connection's settings, which every system has.
+func nameOf(config any) string { return reflect.ValueOf(config).Elem().FieldByName("Name").String() }
+
 // UnmarshalYAML reads a mapping of systems, each with one connection or a list of them, over the defaults. Like
 // everywhere in the file an unknown key is an error.
 func (s *SourcesConfig) UnmarshalYAML(n *yaml.Node) error {

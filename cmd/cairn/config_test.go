@@ -167,7 +167,7 @@ func TestTheExamplesOfTheSystemsAreConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		for i, block := range regexp.MustCompile("```yaml.*\n").Split(string(text), -1)[1:] {
 			block, _, _ = strings.Cut(block, "```")
 			indent := block[:len(block)-len(strings.TrimLeft(block, " "))]
 			block = strings.ReplaceAll("\n"+block, "\n"+indent, "\n")

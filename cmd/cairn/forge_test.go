@@ -33,7 +33,7 @@ func TestFromNothingToNumbersOfGitHub(t *testing.T) {
 	write(t, dir, "cairn.yaml", "# ours\nstore:\n  data: ./facts # here\n")
 
 	out := must(t, dir, "connect", "github", "--url", url, "--organisation", "acme", "--token", "env:GITHUB_TOKEN", "--webhook-secret", "env:HOOK_SECRET")
-	for _, want := range []string{"may read", "changes", "deployments", "11 repositories of 12", "requests", "cairn collect github", "/hooks/github"} {
+	for _, want := range []string{"may read", "changes", "deployments", "11 repositories of 12", "requests", "cairn collect sources github", "/hooks/github"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("connect does not say %q:\n%s", want, out)
 		}

@@ -49,7 +49,7 @@ func run(ctx context.Context, w world) (code int) {
 			code = int(e)
 		}
 	}()
-	var c commands
+	c := commands{Connect: newConnectCommand()}
 	parser, err := kong.New(&c,
 		kong.Name("cairn"),
 		kong.Description("Does the internal developer platform work? cairn collects what happened, computes the DORA and platform metrics, and explains every number."),
@@ -67,6 +67,9 @@ func run(ctx context.Context, w world) (code int) {
 	args := w.args
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == "connect" {
+		args = settingsLast(args)
 	}
 	k, err := parser.Parse(args)
 	if err != nil {

@@ -28,7 +28,7 @@ func shipped(t *testing.T) map[string]map[string]any {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(filepath.Join(sharedtest.Root(t), "docs", "argocd.md"))
-	if err != nil || !bytes.Contains(page, append([]byte("```yaml\n"), text...)) {
+	if err != nil || !bytes.Contains(page, append([]byte("```yaml notifications.yaml\n"), text...)) {
 		t.Errorf("the page shows another file (%v)", err)
 	}
 	objects := map[string]map[string]any{}

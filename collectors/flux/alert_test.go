@@ -25,7 +25,7 @@ func TestOurAlertSendsWhatIsHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(filepath.Join(sharedtest.Root(t), "docs", "flux.md"))
-	if err != nil || !bytes.Contains(page, append([]byte("```yaml\n"), text...)) {
+	if err != nil || !bytes.Contains(page, append([]byte("```yaml alert.yaml\n"), text...)) {
 		t.Errorf("the page shows another file (%v)", err)
 	}
 	type object struct {

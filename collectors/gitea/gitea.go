@@ -481,14 +481,17 @@ func (c *Connection) Hear(d source.Delivery) (source.Heard, error) {
 	var p struct {
 		PullRequest *pullRequest `json:"pull_request"`
 		WorkflowRun *run         `json:"workflow_run"`
-		Run         *run         `json:"run"` // Forgejo
-		Repository  *repository
+		Run         *struct {    // Forgejo, which has the repository in the run alone
+			run
+			Repository *repository
+		} `json:"run"`
+		Repository *repository
 	}
 	if err := hook.Decode(d.Body, &p); err != nil {
 		return source.Heard{}, err
 	}
 	if p.Run != nil && p.WorkflowRun == nil {
-		p.WorkflowRun = p.Run
+		p.WorkflowRun, p.Repository = &p.Run.run, cmp.Or(p.Repository, p.Run.Repository)
 	}
 	isRun := p.WorkflowRun != nil && (d.Event == "workflow_run" || strings.HasPrefix(d.Event, "action_run"))
 	isChange := p.PullRequest != nil && strings.HasPrefix(d.Event, "pull_request")

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -284,7 +285,13 @@ func TestPullRequestsAndRunsAreRead(t *testing.T) {
 func TestForgejosRunsAreTold(t *testing.T) {
 	payload := object{"action": "success", "run": object{"id": 5, "title": "x", "workflow_id": "deploy.yml", "prettyref": "main", "commit_sha": sha, "status": "success", "created": stamp(epoch), "started": stamp(epoch),
 		"stopped": stamp(epoch.Add(time.Minute)), "html_url": "https://git/acme/shop/actions/runs/5", "trigger_user": object{"login": "bob"}}}
-	known := hooktest.Known(hooktest.Facts(t, connect(t, config(nil)), hooked("action_run_success", payload), epoch))
+	// The repository stands in the run alone.
+	payload["run"].(object)["repository"] = newServer(t).repository()
+	text, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := hooktest.Known(hooktest.Facts(t, connect(t, config(nil)), signed("action_run_success", text), epoch))
 	if diff := cmp.Diff(event.Event(shopRun("5", "succeeded", epoch, epoch.Add(time.Minute))), known["run acme/shop 5 1"]); diff != "" || len(known) != 3 {
 		t.Errorf("of %d facts (-want +got):\n%s", len(known), diff)
 	}
@@ -344,6 +351,12 @@ func TestARenamedRepositoryStaysWhatItWas(t *testing.T) {
 	}
 	if got := r.Known()["change acme/shop 1"].(*event.ChangeRequest); got.MergedAt.IsZero() || len(r.Known()) != before {
 		t.Errorf("%d facts were %d; the change is %+v", len(r.Known()), before, got)
+	}
+	// Another one that takes the free name is another one.
+	other := object{"id": 9, "full_name": "acme/shop"}
+	facts := hooktest.Known(hooktest.Facts(t, r.Now.(*gitea.Connection), hooked("workflow_run", object{"workflow_run": action(2, "completed", "success", epoch, epoch.Add(time.Minute)), "repository": other}), epoch))
+	if facts["run acme/shop@9 2 1"] == nil {
+		t.Errorf("of the new repository are told %v", slices.Sorted(maps.Keys(facts)))
 	}
 	heard, err := hooktest.Receive(t, r.Now.(*gitea.Connection), hooked("pull_request", object{"pull_request": s.pulls[0], "repository": s.repository()}), epoch)
 	if err != nil || len(heard.Wakes) != 1 || heard.Wakes[0].Stream != "acme/shop/changes" {

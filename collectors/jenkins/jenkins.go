@@ -376,6 +376,10 @@ func (c *Connection) Hear(d source.Delivery) (source.Heard, error) {
 	}
 	var parts []string
 	rest := strings.Trim(n.URL, "/")
+	for strings.HasPrefix(rest, "view/") { // of the page on which somebody began the build
+		_, below, _ := strings.Cut(strings.TrimPrefix(rest, "view/"), "/")
+		rest = below
+	}
 	for rest != "" {
 		after, is := strings.CutPrefix(rest, "job/")
 		if !is {

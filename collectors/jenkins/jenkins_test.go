@@ -314,6 +314,10 @@ func TestAWebhookHasItsBuildRead(t *testing.T) {
 	if heard, err := hooktest.Receive(t, c, request(`{"url":"job/shop/","build":{"phase":"QUEUED"}}`), epoch); err != nil || heard.Ignored == "" {
 		t.Errorf("queued: %v, %v", heard, err)
 	}
+	viewed := request(strings.Replace(string(finished.Body), `"url":"job/`, `"url":"view/all/view/mine/job/`, 1))
+	if again, err := hooktest.Receive(t, c, viewed, epoch); err != nil || !slices.Equal(again.Wakes, heard.Wakes) {
+		t.Errorf("begun on the page of a view: %v, %v; want %v", again, err, heard)
+	}
 	hooktest.Misunderstands(t, c, http.Header{}, "", "[]", "{}", `{"url":"view/x","build":{"phase":"STARTED","number":1}}`, `{"url":"job/%zz/","build":{"phase":"STARTED","number":1}}`)
 	hooktest.Refuses(t, c, finished.Body, epoch, map[string]http.Header{"no token": {}, "another": {"X-Cairn-Token": {"wrong"}}})
 }
@@ -373,4 +377,50 @@ func FuzzHear(f *testing.F) {
 			t.Errorf("got %v, want it invalid", err)
 		}
 	})
+}
+
+// Jenkins' clock is an hour off for a while, and is put right again: no build is passed over.
+func TestAClockThatIsOffHidesNoBuild(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
+		s := newServer(t)
+		s.add("deploy/shop", 1, epoch, "SUCCESS")
+		r := reader(t, config(s))
+		look := func(after time.Duration) {
+			if err := r.CatchUp(t, epoch.Add(after), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look(5 * time.Minute)
+		for n := 2; n <= 4; n++ {
+			at := epoch.Add(time.Duration(n) * 10 * time.Minute)
+			s.add("deploy/shop", n, at.Add(off), "SUCCESS")
+			look(at.Add(5 * time.Minute).Sub(epoch))
+		}
+		for n := 5; n <= 154; n++ { // more than a page, before the next look
+			s.add("deploy/shop", n, epoch.Add(46*time.Minute+time.Duration(n)*time.Second), "SUCCESS")
+		}
+		look(55 * time.Minute)
+		if runs := len(r.Known()); runs != 154 {
+			t.Errorf("%s: %d builds are known, want 154", name, runs)
+		}
+	}
+}
+
+// Entries of a build's actions may be anything, or nothing.
+func TestActionsThatSayNothingDoNoHarm(t *testing.T) {
+	s := newServer(t)
+	s.add("acme/shop/main", 1, epoch, "SUCCESS", nil, map[string]any{"causes": []any{nil, map[string]any{"userId": nil}}}, map[string]any{"lastBuiltRevision": nil, "remoteUrls": nil},
+		map[string]any{"lastBuiltRevision": map[string]any{"SHA1": sha2, "branch": nil}, "remoteUrls": []string{}}, checkout("https://git.acme.com/acme/shop.git", sha1, "origin/main"))
+	r := reader(t, config(s))
+	if err := r.CatchUp(t, epoch.Add(time.Hour), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range r.Known() {
+		if run, ok := e.(*event.PipelineRun); !ok || run.SHA != sha1 || run.Repository != "acme/shop" {
+			t.Errorf("got %+v", e)
+		}
+	}
+	if len(r.Known()) != 1 {
+		t.Errorf("%d facts are known", len(r.Known()))
+	}
 }

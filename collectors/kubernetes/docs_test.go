@@ -30,7 +30,7 @@ func blocks(t *testing.T) map[string][]map[string]any {
 	for line := range strings.Lines(string(text)) {
 		trimmed := strings.TrimSpace(line)
 		switch {
-		case trimmed == "```yaml":
+		case strings.HasPrefix(trimmed, "```yaml"):
 			inside, indent = true, line[:strings.Index(line, "`")]
 			block.Reset()
 		case trimmed == "```" && inside:

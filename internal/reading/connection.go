@@ -82,13 +82,20 @@ func (c *Connection) Groups() []Group {
 	return slices.Clone(c.groups)
 }
 
-// FactOf is what a group is called in facts: as it was called when it was first seen.
+// FactOf is what a group is called in facts: as it was called when it was first seen. That it has another path now is
+// remembered. One that took the name of a group that is called otherwise by now has its id added, so that the two are not one.
 func (c *Connection) FactOf(id, path string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, g := range c.groups {
+	for i, g := range c.groups {
 		if id != "" && g.ID == id {
+			c.groups[i].Path = path
 			return g.Fact
+		}
+	}
+	for _, g := range c.groups {
+		if id != "" && g.ID != "" && g.Fact == path && g.Path != path {
+			return path + "@" + id
 		}
 	}
 	return path

@@ -15,7 +15,8 @@ import (
 // List is a list of things of a group that is given newest first, such as the runs of a pipeline.
 //
 // Its history is read from the top down, page by page. News are read from the top down to the newest thing that was told,
-// with a little overlap; those that were open then and that the news do not show any more are asked for one by one. New
+// with a little overlap, and down to the last thing of the page that is above it: where the system's clock was put back, what
+// is newer in the list is older by the clock. Those that were open then and that the news do not show any more are asked for one by one. New
 // things push others to later pages, so that some are told twice, which changes nothing.
 type List[T any] struct {
 	// Since is how far back history is read; the zero time: all of it.
@@ -50,7 +51,7 @@ const (
 // walked is how far a list has been read.
 type walked struct {
 	V      int       `json:"v"`
-	Top    time.Time `json:"top,omitzero"` // the newest thing that was told
+	Top    time.Time `json:"top,omitzero"` // the newest thing that was told, never later than the look
 	Looked time.Time `json:"looked,omitzero"`
 	News   *news     `json:"news,omitempty"`
 	Open   []opened  `json:"open,omitempty"`
@@ -147,7 +148,7 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *walked) error {
 			p.take(l.Key(thing), t.AsOf) // telling it may have looked closer
 			p.Done++
 			if !p.Begun && key.At.After(p.Top) {
-				p.Top = key.At
+				p.Top = t.atMost(key.At)
 			}
 			if p.Reached.IsZero() || key.At.Before(p.Reached) {
 				p.Reached = key.At
@@ -180,13 +181,20 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 		if next != "" && next == n.Cursor {
 			return false, fault.New(fault.Internal, "%s: the news lead from a page to the same page again", t.stream)
 		}
-		for _, thing := range page {
+		last := -1 // below it nothing is new
+		for i, thing := range page {
+			if !l.Key(thing).At.Before(floor) {
+				last = i
+			}
+		}
+		for i, thing := range page {
 			key := l.Key(thing)
+			old := i > last
 			awaited := slices.ContainsFunc(p.Open, func(o opened) bool { return o.ID == key.ID })
-			if key.At.Before(floor) {
+			if old {
 				next = "" // nothing newer comes after it
 			}
-			if key.At.Before(l.Since) || key.At.Before(floor) && !awaited {
+			if key.At.Before(l.Since) || old && !awaited {
 				continue
 			}
 			if err := l.Tell(ctx, t, thing); err != nil {
@@ -196,7 +204,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 				n.Seen = append(n.Seen, key.ID)
 			}
 			if key.At.After(n.Top) {
-				n.Top = key.At
+				n.Top = t.atMost(key.At)
 			}
 		}
 		n.Cursor, n.Listed = next, next == ""
@@ -230,6 +238,15 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 	p.Looked, p.News = t.AsOf, nil
 	t.move(p)
 	return true, nil
+}
+
+// atMost is an instant, or that of the turn where it is still to come: a clock that is ahead and is put right would otherwise
+// hide what happens until the instant that it showed.
+func (t *Turn) atMost(at time.Time) time.Time {
+	if at.After(t.AsOf) {
+		return t.AsOf
+	}
+	return at
 }
 
 // take remembers whether a thing that was told is open.
