@@ -14,6 +14,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/rest"
 	"cairn/internal/source"
 	"cairn/internal/turn"
 )
@@ -33,15 +34,8 @@ func New(cfg Config, client *http.Client) (*Connection, error) {
 	return &Connection{t, client}, nil
 }
 
-// Credential is a round tripper that adds the token to requests that go to the connection's Argo CD, and to no other.
-type Credential struct {
-	token string
-	at    *url.URL
-	base  http.RoundTripper
-}
-
-// NewCredential makes the credential of a connection.
-func NewCredential(cfg Config, base http.RoundTripper) (*Credential, error) {
+// NewCredential makes the credential of a connection: the token, for requests to its own host alone.
+func NewCredential(cfg Config, base http.RoundTripper) (*rest.Credential, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -49,18 +43,7 @@ func NewCredential(cfg Config, base http.RoundTripper) (*Credential, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)
 	}
-	return &Credential{cfg.Token, at, base}, nil
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c *Credential) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("Authorization")
-	r.Header.Del("Cookie")
-	if c.token != "" && strings.EqualFold(r.URL.Host, c.at.Host) && r.URL.Scheme == c.at.Scheme {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	return c.base.RoundTrip(r)
+	return rest.Bearer(cfg.Token, at, base), nil
 }
 
 // Name is the connection's.
