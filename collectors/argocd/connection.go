@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +14,9 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/rest"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // Connection reads the applications. It is used by several goroutines.
@@ -33,15 +34,8 @@ func New(cfg Config, client *http.Client) (*Connection, error) {
 	return &Connection{t, client}, nil
 }
 
-// Credential is a round tripper that adds the token to requests that go to the connection's Argo CD, and to no other.
-type Credential struct {
-	token string
-	at    *url.URL
-	base  http.RoundTripper
-}
-
-// NewCredential makes the credential of a connection.
-func NewCredential(cfg Config, base http.RoundTripper) (*Credential, error) {
+// NewCredential makes the credential of a connection: the token, for requests to its own host alone.
+func NewCredential(cfg Config, base http.RoundTripper) (*rest.Credential, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -49,18 +43,7 @@ func NewCredential(cfg Config, base http.RoundTripper) (*Credential, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)
 	}
-	return &Credential{cfg.Token, at, base}, nil
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c *Credential) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("Authorization")
-	r.Header.Del("Cookie")
-	if c.token != "" && strings.EqualFold(r.URL.Host, c.at.Host) && r.URL.Scheme == c.at.Scheme {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	return c.base.RoundTrip(r)
+	return rest.Bearer(cfg.Token, at, base), nil
 }
 
 // Name is the connection's.
@@ -78,15 +61,15 @@ func (c *Connection) Streams() []source.Stream {
 }
 
 // Recall takes a position of an earlier life. Streams do not follow from it.
-func (c *Connection) Recall(_, position string) error {
-	_, err := readPosition(position)
+func (c *Connection) Recall(_, text string) error {
+	_, err := turn.Read[position](stream, text)
 	return err
 }
 
 // position is how far the list was read. Argo CD has no pages: the list is read by project, and what of it ended since
 // the round before is told, with an overlap, and once in a day all of it.
 type position struct {
-	V     int       `json:"v"`
+	turn.Versioned
 	Since time.Time `json:"since,omitzero"` // what ended before was told
 	Whole time.Time `json:"whole,omitzero"` // beginning of the latest round that told all
 	// Of the round under way:
@@ -98,37 +81,19 @@ type position struct {
 	Total    int64     `json:"total,omitempty"`
 }
 
-const positionVersion = 1
-
-func readPosition(text string) (p position, err error) {
-	if text == "" {
-		return position{V: positionVersion}, nil
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil || p.V != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position is not one of this version: %.60q", stream, text)
-	}
-	return p, nil
-}
-
 const (
 	// overlap is how far back a round looks behind the latest sync of the round before: applications are compared by
 	// several controllers, whose clocks differ, and a sync is healthy later than it ends.
 	overlap = 2 * time.Hour
 	// daily is how often at least all that Argo CD keeps is told, for applications that the token may see only now.
 	daily = 24 * time.Hour
-	// enough is how many requests a turn makes before it gives way to others.
-	enough = 10
 )
 
 // Turn reads the applications for a while.
 type Turn struct {
-	c        *Connection
-	position string
-	asOf     time.Time
-	report   source.Report
-	requests int
-	read     func(ctx context.Context, t *Turn) error
-	yield    func(event.Event, error) bool
+	turn.Turn
+	c    *Connection
+	asOf time.Time
 }
 
 // Turn makes the source of one turn.
@@ -136,7 +101,7 @@ func (c *Connection) Turn(s source.Stream, position string, asOf time.Time) (*Tu
 	if s.Name != stream {
 		return nil, fault.New(fault.Invalid, "%s: %s has no such list", s.Name, c.Name())
 	}
-	return &Turn{c: c, position: position, asOf: asOf.UTC().Truncate(time.Second), read: readRound}, nil
+	return c.turn(position, asOf.UTC().Truncate(time.Second), readRound), nil
 }
 
 // Refresh makes a source that tells one application again: the wake's subject is its name, or namespace/name.
@@ -148,7 +113,7 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 	if !both {
 		namespace, name = "", w.Subject
 	}
-	return &Turn{c: c, asOf: asOf, read: func(ctx context.Context, t *Turn) error {
+	return c.turn("", asOf, func(ctx context.Context, t *Turn) error {
 		var a Application
 		query := url.Values{}
 		if namespace != "" {
@@ -159,35 +124,18 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 		}
 		_, err := t.tell(&a, time.Time{})
 		return err
-	}}, nil
+	}), nil
 }
 
-// Stream names the stream.
-func (t *Turn) Stream() string { return stream }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
+func (c *Connection) turn(position string, asOf time.Time, read func(context.Context, *Turn) error) *Turn {
+	t := &Turn{c: c, asOf: asOf}
+	t.Turn = turn.New(stream, position, func(ctx context.Context) error { return read(ctx, t) })
+	return t
 }
 
 // readRound goes on with a round over the projects, or begins one.
 func readRound(ctx context.Context, t *Turn) error {
-	p, err := readPosition(t.position)
+	p, err := turn.Read[position](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
@@ -206,8 +154,8 @@ func readRound(ctx context.Context, t *Turn) error {
 		since = p.Since.Add(-overlap)
 	}
 	for len(p.Projects) > 0 {
-		if t.requests >= enough {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			break
 		}
 		latest, err := t.project(ctx, p.Projects[0], since)
@@ -224,24 +172,16 @@ func readRound(ctx context.Context, t *Turn) error {
 				p.Whole = p.All
 			}
 		}
-		t.move(p)
+		t.Move(&p)
 	}
 	if p.Under && p.Total == 0 { // there is no application at all
 		p.Under, p.Whole = false, t.asOf
-		t.move(p)
+		t.Move(&p)
 	}
-	t.report.Done, t.report.Total = p.Done, p.Total
+	t.Progress.Done, t.Progress.Total = p.Done, p.Total
 	// Argo CD keeps the latest syncs of each application alone: there is no history beyond the first round.
-	t.report.Complete = !p.Whole.IsZero()
+	t.Progress.Complete = !p.Whole.IsZero()
 	return nil
-}
-
-func (t *Turn) move(p position) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
 }
 
 // projects are those that are read: those of the settings, or those that have an application.
@@ -319,7 +259,7 @@ func (t *Turn) project(ctx context.Context, name string, since time.Time) (lates
 func (t *Turn) tell(a *Application, since time.Time) (latest time.Time, err error) {
 	facts, _, err := t.c.t.tell(a)
 	if err != nil {
-		t.applied("an application whose status cannot be understood", a.Metadata.Namespace+"/"+a.Metadata.Name+": "+err.Error())
+		t.Applied("an application whose status cannot be understood", a.Metadata.Namespace+"/"+a.Metadata.Name+": "+err.Error())
 		return latest, nil
 	}
 	for _, fact := range facts {
@@ -332,27 +272,19 @@ func (t *Turn) tell(a *Application, since time.Time) (latest time.Time, err erro
 			continue
 		}
 		if wrong := event.Validate(d); wrong != nil {
-			t.applied("an application whose status cannot be understood", a.Metadata.Namespace+"/"+a.Metadata.Name+": "+wrong.Error())
+			t.Applied("an application whose status cannot be understood", a.Metadata.Namespace+"/"+a.Metadata.Name+": "+wrong.Error())
 			continue
 		}
-		if !t.yield(d, nil) {
-			return latest, errStopped
+		if err := t.Yield(d); err != nil {
+			return latest, err
 		}
 	}
 	return latest, nil
 }
 
-func (t *Turn) applied(rule, example string) {
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	a := t.report.Rules[rule]
-	t.report.Rules[rule] = source.Applied{N: a.N + 1, Example: example}
-}
-
 // get asks for something and counts it.
 func (t *Turn) get(ctx context.Context, path string, query url.Values, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.get(ctx, path, query, into)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/turn"
 )
 
 // record is what was told of an entity.
@@ -50,7 +51,7 @@ type kept struct {
 // cataloguePosition is how far the catalogue has been read, and what was told of it. A catalogue is read from end to end,
 // a page at a time, again and again: a sweep.
 type cataloguePosition struct {
-	versioned
+	turn.Versioned
 	Known map[string]*record `json:"known,omitempty"` // by reference
 	Sweep int                `json:"sweep"`
 	Read  bool               `json:"read,omitempty"` // a sweep came to its end
@@ -89,11 +90,10 @@ func (t *Turn) phases(p *cataloguePosition) []string {
 // readCatalogue makes a part of a sweep. Backstage does not say when an entity was changed, so what is new or has changed
 // is told as of now; what has not changed is not told again.
 func readCatalogue(ctx context.Context, t *Turn) error {
-	p, err := readPosition[cataloguePosition](t.stream.Name, t.position)
+	p, err := turn.Read[cataloguePosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	if p.Known == nil {
 		p.Known = map[string]*record{}
 	}
@@ -101,11 +101,11 @@ func readCatalogue(ctx context.Context, t *Turn) error {
 		p.Phase, p.Sweep, p.Cursor, p.Seen, p.Items, p.Again = phaseGroups, p.Sweep+1, "", 0, 0, 0
 	}
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete = int64(p.Seen), int64(max(p.Items, p.Seen)), p.Read
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete = int64(p.Seen), int64(max(p.Items, p.Seen)), p.Read
 	}()
 	for p.Phase != "" {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		done := false
@@ -136,7 +136,7 @@ func readCatalogue(ctx context.Context, t *Turn) error {
 				p.Seen, p.Items = 0, 0
 			}
 		}
-		t.move(p)
+		t.Move(&p)
 		t.c.remember(p.Known)
 	}
 	return nil
@@ -488,7 +488,7 @@ func (t *Turn) gone(ctx context.Context, p *cataloguePosition) (done bool, err e
 	}
 	if p.Seen == 0 && found == 0 {
 		p.Phase = ""
-		t.move(*p)
+		t.Move(p)
 		return false, fault.New(fault.Denied, "%s: Backstage shows no component any more, of those that it did: does the permission policy still let the token see them? Nothing is taken for deleted", t.c.cfg.Name)
 	}
 	var answer struct {

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"cairn/internal/event"
+	"cairn/internal/turn"
 )
 
 // checksPosition is how far the checks have been run.
 type checksPosition struct {
-	versioned
+	turn.Versioned
 	After string `json:"after,omitempty"` // reference of the last component that was checked
 	Going bool   `json:"going,omitempty"`
 	Day   int64  `json:"day,omitempty"` // of this run, seconds
@@ -36,11 +37,10 @@ const perRun = 50
 // readChecks runs the configured checks over the services of the catalogue: they only look at facts that were gathered
 // before. Tech Insights does not say when that was; what a check finds counts for the day of the run.
 func readChecks(ctx context.Context, t *Turn) error {
-	p, err := readPosition[checksPosition](t.stream.Name, t.position)
+	p, err := turn.Read[checksPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	if !p.Going {
 		p.Going, p.After, p.Day = true, "", t.asOf.Truncate(24*time.Hour).Unix()
 	}
@@ -50,7 +50,7 @@ func readChecks(ctx context.Context, t *Turn) error {
 		if p.Going {
 			left = len(after(all, p.After))
 		}
-		t.report.Total, t.report.Done, t.report.Complete = int64(len(all)), int64(len(all)-left), !p.Going
+		t.Progress.Total, t.Progress.Done, t.Progress.Complete = int64(len(all)), int64(len(all)-left), !p.Going
 	}()
 	var ids []string
 	for _, check := range t.c.cfg.Checks {
@@ -59,15 +59,15 @@ func readChecks(ctx context.Context, t *Turn) error {
 		}
 	}
 	for p.Going {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		refs := after(all, p.After)
 		refs = refs[:min(len(refs), perRun)]
 		if len(refs) == 0 {
 			p.Going, p.After = false, ""
-			t.move(p)
+			t.Move(&p)
 			return nil
 		}
 		type named struct {
@@ -91,7 +91,7 @@ func readChecks(ctx context.Context, t *Turn) error {
 			}
 		}
 		p.After = refs[len(refs)-1]
-		t.move(p)
+		t.Move(&p)
 	}
 	return nil
 }

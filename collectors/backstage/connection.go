@@ -1,11 +1,7 @@
 package backstage
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +12,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/rules"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // Connection is one Backstage with a token and the settings of an organisation. It is used by several goroutines, each
@@ -91,13 +88,13 @@ func (c *Connection) Streams() []source.Stream {
 func (c *Connection) Recall(stream, position string) error {
 	switch stream {
 	case source.Catalogue:
-		p, err := readPosition[cataloguePosition](stream, position)
+		p, err := turn.Read[cataloguePosition](stream, position)
 		if err != nil {
 			return err
 		}
 		c.remember(p.Known)
 	case source.Requests:
-		p, err := readPosition[requestsPosition](stream, position)
+		p, err := turn.Read[requestsPosition](stream, position)
 		if err != nil {
 			return err
 		}
@@ -116,7 +113,9 @@ func (c *Connection) Turn(s source.Stream, position string, asOf time.Time) (*Tu
 	if !ok {
 		return nil, fault.New(fault.Invalid, "%s: %s has no list of the kind %q", s.Name, c.cfg.Name, s.Kind)
 	}
-	return &Turn{c: c, stream: s, position: position, asOf: asOf.UTC().Truncate(time.Millisecond), read: read}, nil
+	t := &Turn{c: c, asOf: asOf.UTC().Truncate(time.Millisecond)}
+	t.Turn = turn.New(s.Name, position, func(ctx context.Context) error { return read(ctx, t) })
+	return t, nil
 }
 
 // Refresh tells nothing: Backstage sends no webhooks, so nothing asks for one thing to be read again.
@@ -183,38 +182,10 @@ func (c *Connection) Check(ctx context.Context) (source.Access, error) {
 
 // Turn reads one stream for a while.
 type Turn struct {
-	c        *Connection
-	stream   source.Stream
-	position string
-	asOf     time.Time
-	report   source.Report
-	requests int
-	lying    map[string]int // how many services lie in a repository, by its name in small letters
-	read     func(ctx context.Context, t *Turn) error
-	yield    func(event.Event, error) bool
-}
-
-// Stream names the stream.
-func (t *Turn) Stream() string { return t.stream.Name }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
+	turn.Turn
+	c     *Connection
+	asOf  time.Time
+	lying map[string]int // how many services lie in a repository, by its name in small letters
 }
 
 // tell yields facts; one that intake would refuse, since Backstage holds what no catalogue should, is left out.
@@ -224,58 +195,21 @@ func (t *Turn) tell(at time.Time, facts ...event.Event) error {
 		if event.Validate(fact) != nil {
 			continue
 		}
-		if !t.yield(fact, nil) {
-			return errStopped
+		if err := t.Yield(fact); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// enough is how many requests a turn makes before it gives way to others.
-const enough = 10
-
-func (t *Turn) spent() bool { return t.requests >= enough }
-
 func (t *Turn) get(ctx context.Context, path string, q url.Values, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.api.get(ctx, path, q, into)
 }
 
 func (t *Turn) post(ctx context.Context, path string, body, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.api.post(ctx, path, body, into)
-}
-
-// versioned is what every position begins with.
-type versioned struct {
-	V int `json:"v"`
-}
-
-const positionVersion = 1
-
-// readPosition reads the position of a stream; "" is the beginning.
-func readPosition[P any](stream, text string) (P, error) {
-	var p P
-	if text == "" {
-		return p, nil
-	}
-	var v versioned
-	if err := json.Unmarshal([]byte(text), &v); err != nil || v.V != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position is not one of this version: %.60q", stream, text)
-	}
-	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&p); err != nil {
-		return p, fault.New(fault.Invalid, "%s: the saved position cannot be read: %.60q", stream, text)
-	}
-	return p, nil
-}
-
-// move makes p the turn's position. What was told before is covered by it.
-func (t *Turn) move(p any) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
 }
 
 // instant reads an instant as Backstage writes them; the zero time when it is none.

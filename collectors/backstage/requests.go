@@ -15,7 +15,7 @@ import (
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/owners"
-	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // task is a run of a template.
@@ -97,7 +97,7 @@ const newestFirst = "desc:created_at"
 // requestsPosition is how far the runs of templates have been read: what is newer than Back, or as old and among Tied, is
 // told. Instants have whole seconds.
 type requestsPosition struct {
-	versioned
+	turn.Versioned
 	Back     time.Time `json:"back,omitzero"`
 	Tied     []string  `json:"tied,omitempty"`
 	Older    int       `json:"older"` // tasks that are older than those that are told
@@ -120,28 +120,27 @@ const (
 // readRequests tells runs of templates: those that are new or stand otherwise than before, those that went on, and then
 // earlier ones, newest first.
 func readRequests(ctx context.Context, t *Turn) error {
-	p, err := readPosition[requestsPosition](t.stream.Name, t.position)
+	p, err := turn.Read[requestsPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete = p.Done, max(p.Done+int64(p.Older), p.Done), p.Complete
-		if t.report.ReachedBack = p.Back; p.Complete {
-			t.report.ReachedBack, t.report.Total = t.c.cfg.Since, p.Done
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete = p.Done, max(p.Done+int64(p.Older), p.Done), p.Complete
+		if t.Progress.ReachedBack = p.Back; p.Complete {
+			t.Progress.ReachedBack, t.Progress.Total = t.c.cfg.Since, p.Done
 		}
 	}()
 	total, done, err := t.newTasks(ctx, &p)
-	if err != nil && fault.KindOf(err) == fault.NotFound && t.position == "" {
+	if err != nil && fault.KindOf(err) == fault.NotFound && t.Position() == "" {
 		p.Complete = true // a Backstage without templates
 		return nil
 	}
 	if err != nil || !done {
-		t.report.More = err == nil
+		t.Progress.More = err == nil
 		return err
 	}
 	if done, err = t.openTasks(ctx, &p); err != nil || !done {
-		t.report.More = err == nil
+		t.Progress.More = err == nil
 		return err
 	}
 	return t.earlierTasks(ctx, &p, total)
@@ -189,7 +188,7 @@ func (t *Turn) newTasks(ctx context.Context, p *requestsPosition) (total int, do
 			p.Complete = true
 		}
 		p.Recent = map[string]string{}
-		t.move(*p)
+		t.Move(p)
 		return total, true, nil
 	}
 	slices.Reverse(news)
@@ -203,7 +202,7 @@ func (t *Turn) newTasks(ctx context.Context, p *requestsPosition) (total int, do
 		if _, was := p.Recent[task.ID]; !was && at.Before(t.c.cfg.Since) {
 			continue
 		}
-		if t.spent() {
+		if t.Spent() {
 			return total, false, nil
 		}
 		if err := t.task(ctx, p, task); err != nil {
@@ -213,10 +212,10 @@ func (t *Turn) newTasks(ctx context.Context, p *requestsPosition) (total int, do
 			p.Done++
 		}
 		p.remember(task)
-		t.move(*p)
+		t.Move(p)
 	}
 	maps.DeleteFunc(p.Recent, func(id, _ string) bool { _, is := now[id]; return !is })
-	t.move(*p)
+	t.Move(p)
 	return total, true, nil
 }
 
@@ -235,7 +234,7 @@ func (t *Turn) openTasks(ctx context.Context, p *requestsPosition) (done bool, e
 		if _, newest := p.Recent[id]; newest || t.asOf.Unix()-p.Open[id] < 60 {
 			continue
 		}
-		if t.requests >= enough/2 {
+		if t.Requests() >= t.Share/2 {
 			break // the others wait for the next turn; history goes on
 		}
 		var one task
@@ -250,7 +249,7 @@ func (t *Turn) openTasks(ctx context.Context, p *requestsPosition) (done bool, e
 				return false, err
 			}
 		}
-		t.move(*p)
+		t.Move(p)
 	}
 	return true, nil
 }
@@ -258,8 +257,8 @@ func (t *Turn) openTasks(ctx context.Context, p *requestsPosition) (done bool, e
 // earlierTasks tells the history, newest first. Tasks are added at the top, so a page is found by how many are older.
 func (t *Turn) earlierTasks(ctx context.Context, p *requestsPosition, total int) error {
 	for !p.Complete {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		offset := max(total-p.Older-len(p.Tied)-1, 0)
@@ -278,8 +277,8 @@ func (t *Turn) earlierTasks(ctx context.Context, p *requestsPosition, total int)
 				p.Complete = true
 				break
 			}
-			if t.spent() {
-				t.report.More = true
+			if t.Spent() {
+				t.Progress.More = true
 				return nil
 			}
 			if err := t.task(ctx, p, task); err != nil {
@@ -293,7 +292,7 @@ func (t *Turn) earlierTasks(ctx context.Context, p *requestsPosition, total int)
 			if p.Older = max(total-offset-i-1, 0); offset+i < newsPage {
 				p.remember(task)
 			}
-			t.move(*p)
+			t.Move(p)
 		}
 		if offset+len(some) >= total || len(some) > limit { // which ignores what was asked for, and shows all
 			p.Complete = true
@@ -302,7 +301,7 @@ func (t *Turn) earlierTasks(ctx context.Context, p *requestsPosition, total int)
 		if p.Complete {
 			p.Tied, p.Older = nil, 0
 		}
-		t.move(*p)
+		t.Move(p)
 	}
 	return nil
 }
@@ -418,11 +417,7 @@ func (t *Turn) task(ctx context.Context, p *requestsPosition, task task) error {
 
 // unknown counts a run whose status is none that is known: nothing is told of it until it has another.
 func (t *Turn) unknown(task task) {
-	const rule = "left out: a run with a status that is not known"
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: clip(task.ID + ": " + task.Status)}
+	t.Applied("left out: a run with a status that is not known", clip(task.ID + ": " + task.Status))
 }
 
 // registers says whether a task put something into the catalogue, as those do that make something new; others change what

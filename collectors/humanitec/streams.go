@@ -3,9 +3,6 @@ package humanitec
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +11,7 @@ import (
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // application is one (a project, in the second version) as it is kept in the position of their list, from which the other
@@ -26,37 +24,18 @@ type application struct {
 
 // applicationsPosition is the list of applications as it was read last.
 type applicationsPosition struct {
-	V            int           `json:"v"`
+	turn.Versioned
 	Applications []application `json:"applications,omitempty"`
 }
 
 const (
-	positionVersion = 1
 	// again is how long the news are not looked for again by turns that follow each other to read the history.
 	again = 30 * time.Second
 	// overlap is how much later than a later one a deployment may become visible.
 	overlap = 2 * time.Minute
-	// enough is how many requests a turn makes before it gives way to others.
-	enough = 10
 	// maxOpen is how many deployments are watched of an application.
 	maxOpen = 50
 )
-
-// readPosition reads the position of a stream; "" is the beginning.
-func readPosition[P any](stream, text string) (P, error) {
-	var p P
-	if text == "" {
-		return p, nil
-	}
-	var v struct{ V int }
-	if err := json.Unmarshal([]byte(text), &v); err != nil || v.V != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position is not one of this version: %.60q", stream, text)
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, fault.New(fault.Invalid, "%s: the saved position cannot be read: %.60q", stream, text)
-	}
-	return p, nil
-}
 
 // Streams lists what there is to read: the applications, and the deployments of each that is known.
 func (c *Connection) Streams() []source.Stream {
@@ -98,7 +77,7 @@ func (c *Connection) Recall(stream, position string) error {
 	if stream != source.Workspaces || position == "" {
 		return nil
 	}
-	p, err := readPosition[applicationsPosition](stream, position)
+	p, err := turn.Read[applicationsPosition](stream, position)
 	if err != nil {
 		return err
 	}
@@ -108,18 +87,13 @@ func (c *Connection) Recall(stream, position string) error {
 
 // Turn reads one stream for a while.
 type Turn struct {
+	turn.Turn
 	c           *Connection
-	stream      source.Stream
 	application application // zero for their list
-	position    string
 	asOf        time.Time
-	report      source.Report
-	requests    int
 	sets        map[string]map[string][]image // workloads by deployment set
 	versions    map[string]image              // by reference
 	artefacts   map[string][]artefactVersion  // by the name of an image
-	read        func(ctx context.Context, t *Turn) error
-	yield       func(event.Event, error) bool
 }
 
 // Turn makes the source of one turn over a stream: its news first, and then a part of its history.
@@ -153,7 +127,8 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 }
 
 func (c *Connection) turn(s source.Stream, position string, asOf time.Time, read func(context.Context, *Turn) error) (*Turn, error) {
-	t := &Turn{c: c, stream: s, position: position, asOf: asOf.UTC().Truncate(time.Millisecond), read: read, sets: map[string]map[string][]image{}, versions: map[string]image{}, artefacts: map[string][]artefactVersion{}}
+	t := &Turn{c: c, asOf: asOf.UTC().Truncate(time.Millisecond), sets: map[string]map[string][]image{}, versions: map[string]image{}, artefacts: map[string][]artefactVersion{}}
+	t.Turn = turn.New(s.Name, position, func(ctx context.Context) error { return read(ctx, t) })
 	if s.Kind != source.Deployments {
 		return t, nil
 	}
@@ -164,66 +139,24 @@ func (c *Connection) turn(s source.Stream, position string, asOf time.Time, read
 	return t, nil
 }
 
-// Stream names the stream.
-func (t *Turn) Stream() string { return t.stream.Name }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
-}
-
-func (t *Turn) move(p any) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
-}
-
-// spent says whether the turn has made its share of requests.
-func (t *Turn) spent() bool { return t.requests >= enough }
-
 // get asks for one thing of the organisation, and counts it.
 func (t *Turn) get(ctx context.Context, below string, q url.Values, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.api.get(ctx, path("orgs", t.c.cfg.Organisation)+"/"+below, q, into)
-}
-
-// applied counts what was done, with an example.
-func (t *Turn) applied(rule, example string) {
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: example}
 }
 
 // tell yields what a deployment tells.
 func (t *Turn) tell(d deployed) error {
 	if d.status == "" {
-		t.applied("deployments of a status that is not known", d.id)
+		t.Applied("deployments of a status that is not known", d.id)
 		return nil
 	}
 	for _, e := range t.c.t.facts(d) {
 		if bad := event.Validate(e); bad != nil {
 			return fault.Wrap(fault.Internal, bad, "%s: the deployment %s makes no fact", t.c.cfg.Name, d.id)
 		}
-		if !t.yield(e, nil) {
-			return errStopped
+		if err := t.Yield(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -232,7 +165,7 @@ func (t *Turn) tell(d deployed) error {
 // knows keeps the list of applications.
 func (t *Turn) knows(applications []application) {
 	slices.SortFunc(applications, func(a, b application) int { return cmp.Compare(a.ID, b.ID) })
-	t.move(applicationsPosition{V: positionVersion, Applications: applications})
+	t.Move(&applicationsPosition{Applications: applications})
 	t.c.remember(applications)
-	t.report.Done, t.report.Total, t.report.Complete = int64(len(applications)), int64(len(applications)), true
+	t.Progress.Done, t.Progress.Total, t.Progress.Complete = int64(len(applications)), int64(len(applications)), true
 }

@@ -10,6 +10,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/turn"
 )
 
 // deploy is a deployment of the first version.
@@ -55,7 +56,7 @@ type environment struct {
 
 // deploysPosition is how far the deployments of an application have been read.
 type deploysPosition struct {
-	V            int                `json:"v"`
+	turn.Versioned
 	Environments map[string]deploys `json:"environments,omitempty"`
 	Done         int64              `json:"done,omitempty"`
 }
@@ -92,11 +93,10 @@ const step = 10
 // readDeploys makes a turn over the deployments of an application: of each environment in which something happened since,
 // or of which not all is told. Lists have no pages; what costs requests is what each deployment brought.
 func readDeploys(ctx context.Context, t *Turn) error {
-	p, err := readPosition[deploysPosition](t.stream.Name, t.position)
+	p, err := turn.Read[deploysPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	if p.Environments == nil {
 		p.Environments = map[string]deploys{}
 	}
@@ -105,17 +105,17 @@ func readDeploys(ctx context.Context, t *Turn) error {
 		return err
 	}
 	defer func() {
-		t.report.Done, t.report.Total = p.Done, p.Done
+		t.Progress.Done, t.Progress.Total = p.Done, p.Done
 		for _, e := range p.Environments {
 			if e.Whole {
 				continue
 			}
-			t.report.Total++
-			if t.report.ReachedBack.Before(e.Back) {
-				t.report.ReachedBack = e.Back
+			t.Progress.Total++
+			if t.Progress.ReachedBack.Before(e.Back) {
+				t.Progress.ReachedBack = e.Back
 			}
 		}
-		t.report.Complete = t.report.Total == p.Done && !t.report.More
+		t.Progress.Complete = t.Progress.Total == p.Done && !t.Progress.More
 	}()
 	known := map[string]deploys{} // those that are gone are forgotten
 	environments = slices.DeleteFunc(environments, func(e environment) bool { return e.ID == "" })
@@ -124,8 +124,8 @@ func readDeploys(ctx context.Context, t *Turn) error {
 	}
 	p.Environments = known
 	for _, e := range environments {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		if err := t.environment(ctx, &p, e); err != nil {
@@ -188,7 +188,7 @@ func (t *Turn) environment(ctx context.Context, p *deploysPosition, e environmen
 			was.Tied = append(slices.Clone(was.Tied), d.ID)
 		}
 		p.Environments[e.ID] = was
-		t.move(*p)
+		t.Move(p)
 	}
 	was.Open = slices.DeleteFunc(was.Open, func(id string) bool { // it was removed
 		return !slices.ContainsFunc(list, func(d deploy) bool { return d.ID == id })
@@ -215,12 +215,12 @@ func (t *Turn) environment(ctx context.Context, p *deploysPosition, e environmen
 					was.Tied = append(was.Tied, tied.ID)
 				}
 			}
-			if told >= step || t.spent() {
+			if told >= step || t.Spent() {
 				told = 0
 				p.Environments[e.ID] = was
-				t.move(*p)
-				if t.spent() && i+1 < len(list) {
-					t.report.More = true
+				t.Move(p)
+				if t.Spent() && i+1 < len(list) {
+					t.Progress.More = true
 					return nil
 				}
 			}
@@ -234,7 +234,7 @@ func (t *Turn) environment(ctx context.Context, p *deploysPosition, e environmen
 		}
 	}
 	p.Environments[e.ID] = was
-	t.move(*p)
+	t.Move(p)
 	return nil
 }
 
@@ -242,7 +242,7 @@ func (t *Turn) environment(ctx context.Context, p *deploysPosition, e environmen
 func refreshDeploy(ctx context.Context, t *Turn, subject string) error {
 	in, id, ok := strings.Cut(subject, "/")
 	if !ok {
-		return fault.New(fault.Invalid, "%s: %q does not name an environment and a deployment", t.stream.Name, subject)
+		return fault.New(fault.Invalid, "%s: %q does not name an environment and a deployment", t.Stream(), subject)
 	}
 	var d deploy
 	if err := t.get(ctx, path("apps", t.application.ID, "envs", in, "deploys", id), nil, &d); err != nil {
@@ -303,7 +303,7 @@ func (t *Turn) set(ctx context.Context, id string) (map[string][]image, error) {
 	}
 	switch err := t.get(ctx, path("apps", t.application.ID, "sets", id), nil, &s); {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
-		t.applied("deployment sets that are no longer there", id)
+		t.Applied("deployment sets that are no longer there", id)
 	case err != nil:
 		return nil, err
 	}
@@ -348,9 +348,9 @@ func (t *Turn) version(ctx context.Context, reference string) (image, error) {
 		break
 	}
 	if i.commit != "" {
-		t.applied("images whose commit Humanitec knows", reference)
+		t.Applied("images whose commit Humanitec knows", reference)
 	} else {
-		t.applied("images whose commit Humanitec does not know", reference)
+		t.Applied("images whose commit Humanitec does not know", reference)
 	}
 	t.versions[reference] = i
 	return i, nil

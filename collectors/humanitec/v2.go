@@ -12,6 +12,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/turn"
 )
 
 // deployment is one of the second version; the list tells all but the manifest.
@@ -74,7 +75,7 @@ func (d deployment) key() string { return d.ID + " " + d.Status }
 
 // deploymentsPosition is how far the deployments of a project have been read.
 type deploymentsPosition struct {
-	V    int               `json:"v"`
+	turn.Versioned
 	Last map[string]string `json:"last,omitempty"` // by environment, its latest deployment with its status
 	Top  time.Time         `json:"top,omitzero"`   // when the latest that was told began
 	Open []open            `json:"open,omitempty"` // those to which something more happens
@@ -166,15 +167,14 @@ func readProjects(ctx context.Context, t *Turn) error {
 
 // readDeployments makes a turn over the deployments of a project.
 func readDeployments(ctx context.Context, t *Turn) error {
-	p, err := readPosition[deploymentsPosition](t.stream.Name, t.position)
+	p, err := turn.Read[deploymentsPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete, t.report.ReachedBack = p.Done, p.Done, p.Complete, p.Back
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete, t.Progress.ReachedBack = p.Done, p.Done, p.Complete, p.Back
 		if p.Complete && t.c.cfg.Since.After(p.Back) {
-			t.report.ReachedBack = t.c.cfg.Since
+			t.Progress.ReachedBack = t.c.cfg.Since
 		}
 	}()
 	if !p.Looked.IsZero() && (p.Complete || t.asOf.Sub(p.Looked) >= again) {
@@ -183,8 +183,8 @@ func readDeployments(ctx context.Context, t *Turn) error {
 		}
 	}
 	for !p.Complete {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		if err := t.historyOfProject(ctx, &p); err != nil {
@@ -233,7 +233,7 @@ func (t *Turn) historyOfProject(ctx context.Context, p *deploymentsPosition) err
 	list, err := t.page(ctx, "deployments", p.Page)
 	if err != nil && p.Page != "" && fault.KindOf(err) == fault.Invalid {
 		p.Page = "" // the place in the list is no longer known: from the beginning, which tells some again
-		t.move(*p)
+		t.Move(p)
 		return nil
 	}
 	if err != nil {
@@ -259,7 +259,7 @@ func (t *Turn) historyOfProject(ctx context.Context, p *deploymentsPosition) err
 	if p.Page = list.Next; p.Page == "" || len(list.Items) == 0 || past {
 		p.Page, p.Complete = "", true
 	}
-	t.move(*p)
+	t.Move(p)
 	return nil
 }
 
@@ -345,7 +345,7 @@ func (t *Turn) newsOfProject(ctx context.Context, p *deploymentsPosition) error 
 		}
 	}
 	p.Last, p.Looked, p.Top = last, t.asOf, top
-	t.move(*p)
+	t.Move(p)
 	return nil
 }
 
@@ -429,7 +429,7 @@ func refreshDeployment(ctx context.Context, t *Turn, id string) error {
 		return err
 	}
 	if d.ProjectID != t.application.ID {
-		return fault.New(fault.NotFound, "%s: the deployment %s belongs to another project", t.stream.Name, id)
+		return fault.New(fault.NotFound, "%s: the deployment %s belongs to another project", t.Stream(), id)
 	}
 	return t.manifested(d)
 }

@@ -13,6 +13,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/turn"
 )
 
 // record is what was told of an entity.
@@ -30,7 +31,7 @@ type record struct {
 // cataloguePosition is how far the entities have been read, and what was told of them. They are read from end to end, a
 // page at a time, again and again: a sweep.
 type cataloguePosition struct {
-	versioned
+	turn.Versioned
 	Known map[string]*record `json:"known,omitempty"` // by blueprint/identifier
 	Sweep int                `json:"sweep"`
 	Going bool               `json:"going,omitempty"`
@@ -54,11 +55,10 @@ func searchOf(blueprint string) string {
 
 // readCatalogue makes a part of a sweep. What has not changed is not told again.
 func readCatalogue(ctx context.Context, t *Turn) error {
-	p, err := readPosition[cataloguePosition](t.stream.Name, t.position)
+	p, err := turn.Read[cataloguePosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	if p.Known == nil {
 		p.Known = map[string]*record{}
 	}
@@ -66,11 +66,11 @@ func readCatalogue(ctx context.Context, t *Turn) error {
 		p.Going, p.Sweep, p.Place, p.From, p.Seen = true, p.Sweep+1, 0, "", 0
 	}
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete = int64(p.Seen), int64(max(p.Seen, len(p.Known))), p.Read
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete = int64(p.Seen), int64(max(p.Seen, len(p.Known))), p.Read
 	}()
 	for p.Going {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		if p.Place < len(t.c.cfg.Blueprints) {
@@ -81,7 +81,7 @@ func readCatalogue(ctx context.Context, t *Turn) error {
 		if err != nil {
 			return err
 		}
-		t.move(p)
+		t.Move(&p)
 	}
 	return nil
 }
@@ -286,16 +286,16 @@ func (t *Turn) gone(ctx context.Context, p *cataloguePosition) error {
 		}
 		if p.Seen == 0 {
 			p.Going = false
-			t.move(*p)
+			t.Move(p)
 			return fault.New(fault.Denied, "%s: Port shows no entity any more, of those that it did: may the client still read them? Nothing is taken for deleted", t.c.cfg.Name)
 		}
-		if t.spent() {
+		if t.Spent() {
 			return nil
 		}
 		err := t.get(ctx, "/v1/blueprints/"+url.PathEscape(blueprint)+"/entities/"+url.PathEscape(identifier), nil, &struct{}{})
 		if err == nil {
 			r.Sweep = p.Sweep // it moved between two pages
-			t.move(*p)
+			t.Move(p)
 			continue
 		}
 		if fault.KindOf(err) != fault.NotFound {
@@ -308,7 +308,7 @@ func (t *Turn) gone(ctx context.Context, p *cataloguePosition) error {
 		if err := t.retire(r, is, at); err != nil {
 			return err
 		}
-		t.move(*p)
+		t.Move(p)
 	}
 	p.Going, p.Read = false, true
 	return nil

@@ -1,11 +1,8 @@
 package port
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"iter"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,6 +14,7 @@ import (
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // Connection is one Port with a client and the settings of an organisation. It is used by several goroutines, each stream
@@ -83,10 +81,10 @@ func (c *Connection) Streams() []source.Stream {
 func (c *Connection) Recall(stream, position string) error {
 	switch stream {
 	case source.Catalogue:
-		_, err := readPosition[cataloguePosition](stream, position)
+		_, err := turn.Read[cataloguePosition](stream, position)
 		return err
 	case source.Requests:
-		p, err := readPosition[requestsPosition](stream, position)
+		p, err := turn.Read[requestsPosition](stream, position)
 		if err != nil {
 			return err
 		}
@@ -101,7 +99,7 @@ func (c *Connection) Turn(s source.Stream, position string, asOf time.Time) (*Tu
 	if !ok {
 		return nil, fault.New(fault.Invalid, "%s: %s has no list of the kind %q", s.Name, c.cfg.Name, s.Kind)
 	}
-	return &Turn{c: c, stream: s, position: position, asOf: asOf.UTC().Truncate(time.Millisecond), read: read}, nil
+	return c.turn(s.Name, position, asOf, read), nil
 }
 
 // Refresh makes a source that tells a run again, whose id is the wake's subject.
@@ -109,14 +107,19 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 	if w.Stream != source.Requests || w.Subject == "" {
 		return nil, fault.New(fault.Invalid, "%s: a single %q of %s cannot be read again", w.Stream, w.Subject, c.cfg.Name)
 	}
-	s := source.Stream{Name: w.Stream, Kind: source.Requests}
-	return &Turn{c: c, stream: s, asOf: asOf.UTC().Truncate(time.Millisecond), read: func(ctx context.Context, t *Turn) error {
+	return c.turn(w.Stream, "", asOf, func(ctx context.Context, t *Turn) error {
 		one, err := t.runByID(ctx, w.Subject)
 		if err != nil {
 			return err
 		}
 		return t.run(ctx, nil, one)
-	}}, nil
+	}), nil
+}
+
+func (c *Connection) turn(stream, position string, asOf time.Time, read func(context.Context, *Turn) error) *Turn {
+	t := &Turn{c: c, asOf: asOf.UTC().Truncate(time.Millisecond)}
+	t.Turn = turn.New(stream, position, func(ctx context.Context) error { return read(ctx, t) })
+	return t
 }
 
 // Check asks what the client may read, in a few requests.
@@ -178,93 +181,31 @@ func (c *Connection) remember(by map[string]created) {
 
 // Turn reads one stream for a while.
 type Turn struct {
-	c        *Connection
-	stream   source.Stream
-	position string
-	asOf     time.Time
-	report   source.Report
-	requests int
-	read     func(ctx context.Context, t *Turn) error
-	yield    func(event.Event, error) bool
-}
-
-// Stream names the stream.
-func (t *Turn) Stream() string { return t.stream.Name }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
+	turn.Turn
+	c    *Connection
+	asOf time.Time
 }
 
 // tell yields facts; one that intake would refuse, since Port holds what no catalogue should, is left out.
 func (t *Turn) tell(at time.Time, facts ...event.Event) error {
 	for _, fact := range facts {
 		*fact.Common() = event.Telling{Source: t.c.cfg.Name, UpdatedAt: at}
-		if event.Validate(fact) == nil && !t.yield(fact, nil) {
-			return errStopped
+		if event.Validate(fact) != nil {
+			continue
+		}
+		if err := t.Yield(fact); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// enough is how many requests a turn makes before it gives way to others.
-const enough = 10
-
-func (t *Turn) spent() bool { return t.requests >= enough }
-
 func (t *Turn) get(ctx context.Context, path string, q url.Values, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.api.get(ctx, path, q, into)
 }
 
 func (t *Turn) post(ctx context.Context, path string, body, into any) error {
-	t.requests++
+	t.Asked()
 	return t.c.api.post(ctx, path, body, into)
-}
-
-// versioned is what every position begins with.
-type versioned struct {
-	V int `json:"v"`
-}
-
-const positionVersion = 1
-
-// readPosition reads the position of a stream; "" is the beginning.
-func readPosition[P any](stream, text string) (P, error) {
-	var p P
-	if text == "" {
-		return p, nil
-	}
-	var v versioned
-	if err := json.Unmarshal([]byte(text), &v); err != nil || v.V != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position is not one of this version: %.60q", stream, text)
-	}
-	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&p); err != nil {
-		return p, fault.New(fault.Invalid, "%s: the saved position cannot be read: %.60q", stream, text)
-	}
-	return p, nil
-}
-
-// move makes p the turn's position. What was told before is covered by it.
-func (t *Turn) move(p any) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
 }

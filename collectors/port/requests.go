@@ -13,7 +13,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
-	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // named is a thing by its identifier: a text in the first version of runs, an object in the second.
@@ -146,7 +146,7 @@ func (t *Turn) audit(ctx context.Context, q url.Values) ([]auditEntry, error) {
 
 // requestsPosition is which runs were told.
 type requestsPosition struct {
-	versioned
+	turn.Versioned
 	// Shown are the runs that Port shows and that were told, with when they had changed, in milliseconds; Top is the latest of it.
 	Shown   map[string]int64   `json:"shown,omitempty"`
 	Top     time.Time          `json:"top,omitzero"`
@@ -162,16 +162,15 @@ const mostRuns = 1000
 // readRequests tells the runs that changed since the last look, in the order of the changes. When more changed than Port
 // shows, the audit log names the others.
 func readRequests(ctx context.Context, t *Turn) error {
-	p, err := readPosition[requestsPosition](t.stream.Name, t.position)
+	p, err := turn.Read[requestsPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete = p.Done, p.Done+int64(len(p.Pending)), !t.report.More
-		t.report.ReachedBack = t.c.cfg.Since
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete = p.Done, p.Done+int64(len(p.Pending)), !t.Progress.More
+		t.Progress.ReachedBack = t.c.cfg.Since
 	}()
-	if err := t.pending(ctx, &p); err != nil || t.report.More {
+	if err := t.pending(ctx, &p); err != nil || t.Progress.More {
 		return err
 	}
 	var list runList
@@ -200,12 +199,12 @@ func readRequests(ctx context.Context, t *Turn) error {
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Or(a.changed().Compare(b.changed()), cmp.Compare(a.ID, b.ID)) })
 	p.Shown = now
 	for _, r := range runs {
-		if t.spent() {
-			t.move(p)
-			t.report.More = true
+		if t.Spent() {
+			t.Move(&p)
+			t.Progress.More = true
 			return nil
 		}
-		asked := t.requests
+		asked := t.Requests()
 		if err := t.run(ctx, &p, r); err != nil {
 			return err
 		}
@@ -214,11 +213,11 @@ func readRequests(ctx context.Context, t *Turn) error {
 		if at := r.changed(); at.After(p.Top) {
 			p.Top = at
 		}
-		if t.requests > asked {
-			t.move(p)
+		if t.Requests() > asked {
+			t.Move(&p)
 		}
 	}
-	t.move(p)
+	t.Move(&p)
 	return t.pending(ctx, &p)
 }
 
@@ -255,15 +254,15 @@ func (t *Turn) beyond(ctx context.Context, p *requestsPosition, list runList) er
 			p.Pending = append(p.Pending, id)
 		}
 	}
-	t.move(*p)
+	t.Move(p)
 	return nil
 }
 
 // pending tells the runs that the audit log named.
 func (t *Turn) pending(ctx context.Context, p *requestsPosition) error {
 	for len(p.Pending) > 0 {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		one, err := t.runByID(ctx, p.Pending[0])
@@ -277,7 +276,7 @@ func (t *Turn) pending(ctx context.Context, p *requestsPosition) error {
 			p.Done++
 		}
 		p.Pending = p.Pending[1:]
-		t.move(*p)
+		t.Move(p)
 	}
 	return nil
 }
@@ -346,11 +345,7 @@ func (t *Turn) run(ctx context.Context, p *requestsPosition, r run) error {
 
 // unknown counts a run whose status is none that is known: nothing is told of it until it has another.
 func (t *Turn) unknown(r run) {
-	const rule = "left out: a run with a status that is not known"
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: clip(r.ID + ": " + r.Status)}
+	t.Applied("left out: a run with a status that is not known", clip(r.ID + ": " + r.Status))
 }
 
 // approvedAt is when a change of a run was its approval; the zero time when it was none.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // workspace is one as it is kept in the position of their list, from which the other streams follow.
@@ -49,7 +49,7 @@ func (w workspace) named(at time.Time) string {
 
 // workspacesPosition is how far the lists of workspaces have been read.
 type workspacesPosition struct {
-	V          int         `json:"v"`
+	turn.Versioned
 	Workspaces []workspace `json:"workspaces,omitempty"`
 	Sweep      int         `json:"sweep"`
 	Going      bool        `json:"going,omitempty"`
@@ -59,7 +59,7 @@ type workspacesPosition struct {
 
 // runsPosition is how far the runs of a workspace have been read. They are listed latest first, by when they began.
 type runsPosition struct {
-	V int `json:"v"`
+	turn.Versioned
 	// Top is when the latest run began that was told; all before it that History says.
 	Top    time.Time `json:"top,omitzero"`
 	Open   []open    `json:"open,omitempty"`   // runs to which something more happens
@@ -84,34 +84,15 @@ type open struct {
 }
 
 const (
-	positionVersion = 1
 	// overlap is how much later than a later one a run may become visible.
 	overlap = 2 * time.Minute
 	// again is how long the news are not looked for again by turns that follow each other to read the history.
 	again = 30 * time.Second
 	// maxOpen is how many runs are watched in a workspace; of more the oldest are left to their notifications.
 	maxOpen = 50
-	// enough is how many requests a turn makes before it gives way to others.
-	enough = 10
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-// readPosition reads the position of a stream; "" is the beginning.
-func readPosition[P any](stream, text string) (P, error) {
-	var p P
-	if text == "" {
-		return p, nil
-	}
-	var v struct{ V int }
-	if err := json.Unmarshal([]byte(text), &v); err != nil || v.V != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position is not one of this version: %.60q", stream, text)
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, fault.New(fault.Invalid, "%s: the saved position cannot be read: %.60q", stream, text)
-	}
-	return p, nil
-}
 
 // Streams lists what there is to read: the workspaces, and the runs of each that is known.
 func (c *Connection) Streams() []source.Stream {
@@ -165,7 +146,7 @@ func (c *Connection) Recall(stream, position string) error {
 	if stream != source.Workspaces || position == "" {
 		return nil
 	}
-	p, err := readPosition[workspacesPosition](stream, position)
+	p, err := turn.Read[workspacesPosition](stream, position)
 	if err != nil {
 		return err
 	}
@@ -175,15 +156,10 @@ func (c *Connection) Recall(stream, position string) error {
 
 // Turn reads one stream for a while.
 type Turn struct {
+	turn.Turn
 	c         *Connection
-	stream    source.Stream
 	workspace workspace // zero for their list
-	position  string
 	asOf      time.Time
-	report    source.Report
-	requests  int
-	read      func(ctx context.Context, t *Turn) error
-	yield     func(event.Event, error) bool
 }
 
 // Turn makes the source of one turn over a stream: its news first, and then a part of its history.
@@ -217,7 +193,8 @@ func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 }
 
 func (c *Connection) turn(s source.Stream, position string, asOf time.Time, read func(context.Context, *Turn) error) (*Turn, error) {
-	t := &Turn{c: c, stream: s, position: position, asOf: asOf.UTC().Truncate(time.Millisecond), read: read}
+	t := &Turn{c: c, asOf: asOf.UTC().Truncate(time.Millisecond)}
+	t.Turn = turn.New(s.Name, position, func(ctx context.Context) error { return read(ctx, t) })
 	if s.Kind != source.Requests {
 		return t, nil
 	}
@@ -228,58 +205,23 @@ func (c *Connection) turn(s source.Stream, position string, asOf time.Time, read
 	return t, nil
 }
 
-// Stream names the stream.
-func (t *Turn) Stream() string { return t.stream.Name }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
-}
-
-func (t *Turn) move(p any) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
-}
-
-// spent says whether the turn has made its share of requests.
-func (t *Turn) spent() bool { return t.requests >= enough }
-
 // readWorkspaces makes a part of a look at all workspaces. Those that it does not find are no longer there, or no longer
 // shown.
 func readWorkspaces(ctx context.Context, t *Turn) error {
-	p, err := readPosition[workspacesPosition](t.stream.Name, t.position)
+	p, err := turn.Read[workspacesPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
 	if !p.Going {
 		p = workspacesPosition{Workspaces: p.Workspaces, Sweep: p.Sweep + 1, Going: true, Page: 1}
 	}
-	p.V = positionVersion
 	for p.Place < len(t.c.cfg.Organisations) {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		organisation := t.c.cfg.Organisations[p.Place]
-		t.requests++
+		t.Asked()
 		things, d, err := t.c.api.list(ctx, "organizations/"+url.PathEscape(organisation)+"/workspaces", nil, p.Page)
 		if err != nil {
 			return err
@@ -292,14 +234,14 @@ func readWorkspaces(ctx context.Context, t *Turn) error {
 		if p.Page = d.Meta.Pagination.Next; p.Page == 0 || len(things) == 0 {
 			p.Place, p.Page = p.Place+1, 1
 		}
-		t.move(p)
+		t.Move(&p)
 		t.c.remember(p.Workspaces)
 	}
 	p.Going, p.Place, p.Page = false, 0, 0
 	p.Workspaces = slices.DeleteFunc(p.Workspaces, func(w workspace) bool { return w.Sweep != p.Sweep })
-	t.move(p)
+	t.Move(&p)
 	t.c.remember(p.Workspaces)
-	t.report.Done, t.report.Total, t.report.Complete = int64(len(p.Workspaces)), int64(len(p.Workspaces)), true
+	t.Progress.Done, t.Progress.Total, t.Progress.Complete = int64(len(p.Workspaces)), int64(len(p.Workspaces)), true
 	return nil
 }
 
@@ -327,7 +269,7 @@ var withRuns = []string{"configuration_version.ingress_attributes,configuration_
 
 // page asks for a page of the workspace's runs, latest first.
 func (t *Turn) page(ctx context.Context, number int) (runs []run, next int, total int64, err error) {
-	t.requests++
+	t.Asked()
 	things, d, err := t.c.api.list(ctx, "workspaces/"+url.PathEscape(t.workspace.ID)+"/runs", url.Values{"include": withRuns}, number)
 	if err != nil {
 		return nil, 0, 0, err
@@ -347,7 +289,7 @@ func (t *Turn) page(ctx context.Context, number int) (runs []run, next int, tota
 
 // one asks for a single run.
 func (t *Turn) one(ctx context.Context, id string) (run, error) {
-	t.requests++
+	t.Asked()
 	path := "runs/" + url.PathEscape(id)
 	d, err := t.c.api.get(ctx, path, url.Values{"include": withRuns})
 	if err != nil {
@@ -370,8 +312,8 @@ func (t *Turn) tell(ctx context.Context, r run) error {
 		if bad := event.Validate(e); bad != nil {
 			return fault.Wrap(fault.Internal, bad, "%s: the run %s makes no %s", t.c.cfg.Name, r.ID, e.Kind())
 		}
-		if !t.yield(e, nil) {
-			return errStopped
+		if err := t.Yield(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -388,59 +330,51 @@ func (t *Turn) plan(ctx context.Context, r run) (*plan, error) {
 	if len(t.c.cfg.GoldenModules) == 0 || r.Plan == "" || !r.evident() && !(r.asks() && r.HasChanges) {
 		return nil, nil
 	}
-	t.requests += 2 // the plan itself lies behind a redirection
+	t.Asked()
+	t.Asked() // the plan itself lies behind a redirection
 	path := "plans/" + url.PathEscape(r.Plan) + "/json-output"
 	body, err := t.c.api.raw(ctx, "/api/v2/"+path, nil)
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 	case kind == fault.NotFound, kind == fault.Denied && !errors.Is(err, errRefused), kind == fault.TooLarge, kind == fault.Internal:
-		t.applied(planHidden, r.ID)
+		t.Applied(planHidden, r.ID)
 		return nil, nil
 	default:
 		return nil, err
 	}
 	used, err := readPlan(body)
 	if err != nil {
-		t.applied(planHidden, r.ID)
+		t.Applied(planHidden, r.ID)
 		return nil, nil // a format of long ago, or of the future: the run itself counts
 	}
-	t.applied(planRead, r.ID)
+	t.Applied(planRead, r.ID)
 	return used, nil
-}
-
-// applied counts what was done, with an example.
-func (t *Turn) applied(rule, example string) {
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	t.report.Rules[rule] = source.Applied{N: t.report.Rules[rule].N + 1, Example: example}
 }
 
 // readRuns makes a turn over the runs of a workspace.
 func readRuns(ctx context.Context, t *Turn) error {
-	p, err := readPosition[runsPosition](t.stream.Name, t.position)
+	p, err := turn.Read[runsPosition](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
-	p.V = positionVersion
 	if p.Page == 0 && !p.Complete {
 		p.Page = 1
 	}
 	defer func() {
-		t.report.Done, t.report.Total, t.report.Complete, t.report.ReachedBack = p.Done, max(p.Total, p.Done), p.Complete, p.Back
+		t.Progress.Done, t.Progress.Total, t.Progress.Complete, t.Progress.ReachedBack = p.Done, max(p.Total, p.Done), p.Complete, p.Back
 		if p.Complete && t.c.cfg.Since.After(p.Back) {
-			t.report.ReachedBack = t.c.cfg.Since
+			t.Progress.ReachedBack = t.c.cfg.Since
 		}
 	}()
 	if !p.Top.IsZero() && (p.Complete || t.asOf.Sub(p.Looked) >= again) {
 		if done, err := t.news(ctx, &p); err != nil || !done {
-			t.report.More = !done
+			t.Progress.More = !done
 			return err
 		}
 	}
 	for !p.Complete {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		if err := t.history(ctx, &p); err != nil {
@@ -485,7 +419,7 @@ func (t *Turn) history(ctx context.Context, p *runsPosition) error {
 			}
 		}
 	}
-	t.move(*p)
+	t.Move(p)
 	return nil
 }
 
@@ -548,8 +482,8 @@ func (t *Turn) news(ctx context.Context, p *runsPosition) (done bool, err error)
 		}
 		number = next
 		p.News = number
-		t.move(*p)
-		if t.spent() {
+		t.Move(p)
+		if t.Spent() {
 			return false, nil
 		}
 	}
@@ -577,6 +511,6 @@ func (t *Turn) news(ctx context.Context, p *runsPosition) (done bool, err error)
 	if done {
 		p.Looked = t.asOf
 	}
-	t.move(*p)
+	t.Move(p)
 	return done, nil
 }

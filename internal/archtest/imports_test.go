@@ -15,7 +15,7 @@ import (
 // The stages stand in the data's order, collectors → ingest → [store] ← metrics ← api, dashboards, reports: the
 // writing side and the reading side meet in the store alone, and the program's main package ties them together.
 var mayImport = map[string][]string{
-	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/feed", "internal/gitops", "internal/hook", "internal/owners", "internal/progress", "internal/reading", "internal/rest", "internal/revision", "internal/rules", "internal/signature", "internal/source"},
+	"collectors": {"internal/bot", "internal/event", "internal/fault", "internal/feed", "internal/gitops", "internal/hook", "internal/owners", "internal/progress", "internal/reading", "internal/rest", "internal/revision", "internal/rules", "internal/signature", "internal/source", "internal/turn"},
 	"ingest":     {"internal/bot", "internal/event", "internal/fault", "internal/problem", "internal/source", "internal/store"},
 	"metrics":    {"internal/event", "internal/fault", "internal/revision", "internal/store"},
 	"api":        {"metrics", "internal/event", "internal/fault", "internal/param", "internal/problem", "internal/store"},
@@ -32,18 +32,19 @@ var mayImport = map[string][]string{
 	"internal/event":       {"internal/fault"},
 	"internal/fault":       {},
 	"internal/gitops":      {"internal/fault", "internal/rules"},
-	"internal/feed":        {"internal/event", "internal/fault", "internal/source"},
+	"internal/feed":        {"internal/fault", "internal/source", "internal/turn"},
 	"internal/hook":        {"internal/event", "internal/fault", "internal/signature", "internal/source"},
 	"internal/owners":      {"internal/event"},
 	"internal/param":       {"internal/fault"},
 	"internal/problem":     {"internal/fault"},
 	"internal/revision":    {},
-	"internal/reading":     {"internal/event", "internal/fault", "internal/rules", "internal/source"},
+	"internal/reading":     {"internal/event", "internal/fault", "internal/rules", "internal/source", "internal/turn"},
 	"internal/rest":        {"internal/fault"},
 	"internal/rules":       {"internal/bot", "internal/event", "internal/fault"},
 	"internal/signature":   {"internal/fault"},
 	"internal/source":      {"internal/event"},
 	"internal/store":       {"internal/fault", "migrations"},
+	"internal/turn":        {"internal/event", "internal/fault", "internal/source"},
 	"internal/conformance": {"ingest", "metrics", "internal"},
 }
 
@@ -153,7 +154,7 @@ func TestOwnImportsFindsEachDirection(t *testing.T) {
 		"internal/sharedtest/sharedtest.go": `package sharedtest`,
 	},
 		"api/events.go imports ingest; api may import only internal/event, internal/fault, internal/param, internal/problem, internal/store, metrics",
-		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/feed, internal/gitops, internal/hook, internal/owners, internal/progress, internal/reading, internal/rest, internal/revision, internal/rules, internal/signature, internal/source",
+		"collectors/git/git.go imports internal/store; collectors may import only internal/bot, internal/event, internal/fault, internal/feed, internal/gitops, internal/hook, internal/owners, internal/progress, internal/reading, internal/rest, internal/revision, internal/rules, internal/signature, internal/source, internal/turn",
 		"ingest/intake.go imports metrics/attribution; ingest may import only internal/bot, internal/event, internal/fault, internal/problem, internal/source, internal/store",
 		"internal/event/decode.go imports internal/store; internal/event may import only internal/fault",
 		"internal/problem/problem.go imports internal/event; internal/problem may import only internal/fault",

@@ -2,11 +2,11 @@ package feed
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"cairn/internal/fault"
+	"cairn/internal/turn"
 )
 
 // List is a list of things that begin, change and end, such as incidents, and that can be asked for by when they began.
@@ -55,7 +55,7 @@ const (
 
 // position is how far the list has been read.
 type position struct {
-	V     int       `json:"v"`
+	turn.Versioned
 	Begin time.Time `json:"begin,omitzero"` // nothing is read of what began before
 	// Fresh is an instant of the system up to which changes are told.
 	Fresh  time.Time `json:"fresh,omitzero"`
@@ -87,33 +87,21 @@ type news struct {
 	Seen    []string  `json:"seen,omitempty"`
 }
 
-const positionVersion = 1
-
-func readPosition(stream, text string) (*position, error) {
-	p := &position{V: positionVersion}
-	if text == "" {
-		return p, nil
-	}
-	if err := json.Unmarshal([]byte(text), p); err != nil || p.V != positionVersion {
-		return nil, fault.New(fault.Invalid, "%s: the saved position cannot be read, or is not one of this version: %.60q", stream, text)
-	}
-	return p, nil
-}
-
 // read makes a turn over the list.
 func (l List[T]) read(ctx context.Context, t *Turn) error {
-	p, err := readPosition(t.stream, t.position)
+	at, err := turn.Read[position](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
+	p := &at
 	defer func() {
-		t.report.Done, t.report.Complete, t.report.ReachedBack = p.Done, p.Complete, p.Reached
+		t.Progress.Done, t.Progress.Complete, t.Progress.ReachedBack = p.Done, p.Complete, p.Reached
 	}()
 	begun := !p.Until.IsZero()
 	if begun && (p.Complete || p.News != nil || t.AsOf.Sub(p.Looked) >= again) {
 		done, err := l.news(ctx, t, p)
 		if err != nil || !done {
-			t.report.More = !done
+			t.Progress.More = !done
 			return err
 		}
 	}
@@ -140,7 +128,7 @@ func (l List[T]) begin(ctx context.Context, t *Turn, p *position) error {
 	}
 	if first.IsZero() {
 		p.Complete = true
-		t.move(p)
+		t.Move(p)
 		return nil
 	}
 	p.Begin = latest(p.Begin, first)
@@ -151,8 +139,8 @@ func (l List[T]) begin(ctx context.Context, t *Turn, p *position) error {
 // history tells what began in the windows that are left, latest first.
 func (l List[T]) history(ctx context.Context, t *Turn, p *position) error {
 	for !p.Complete {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		page, next, err := l.Created(ctx, t, p.From, p.Until, p.Cursor)
@@ -160,7 +148,7 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *position) error {
 			return err
 		}
 		if next != "" && next == p.Cursor {
-			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.stream)
+			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.Stream())
 		}
 		top, first := p.Fresh, p.Done == 0 && p.Reached.IsZero()
 		for _, thing := range page {
@@ -189,7 +177,7 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *position) error {
 				p.Until = t.AsOf // not the zero time: it has begun
 			}
 		}
-		t.move(p)
+		t.Move(p)
 	}
 	return nil
 }
@@ -203,7 +191,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 	}
 	n := p.News
 	for !n.Listed {
-		if t.spent() {
+		if t.Spent() {
 			return false, nil
 		}
 		page, next, err := l.Changed(ctx, t, n.Since, n.Cursor)
@@ -211,7 +199,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 			return false, err
 		}
 		if next != "" && next == n.Cursor {
-			return false, fault.New(fault.Internal, "%s: the news lead from a page to the same page again", t.stream)
+			return false, fault.New(fault.Internal, "%s: the news lead from a page to the same page again", t.Stream())
 		}
 		for _, thing := range page {
 			key := l.Key(thing)
@@ -230,14 +218,14 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 			p.take(key)
 		}
 		n.Cursor, n.Listed = next, next == ""
-		t.move(p)
+		t.Move(p)
 	}
 	for _, id := range slices.Clone(p.Open) {
 		at, seen := slices.BinarySearch(n.Seen, id)
 		if seen || !l.Vanish {
 			continue
 		}
-		if t.spent() {
+		if t.Spent() {
 			return false, nil
 		}
 		thing, err := l.One(ctx, t, id)
@@ -253,13 +241,13 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *position) (done bool, err
 			p.take(l.Key(thing))
 		}
 		n.Seen = slices.Insert(n.Seen, at, id)
-		t.move(p)
+		t.Move(p)
 	}
 	if !n.Resumed {
 		n.Top = n.All
 	}
 	p.Fresh, p.Looked, p.News = latest(p.Fresh, n.Top), t.AsOf, nil
-	t.move(p)
+	t.Move(p)
 	return true, nil
 }
 

@@ -2,18 +2,15 @@ package reading
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/rules"
 	"cairn/internal/source"
+	"cairn/internal/turn"
 )
 
 // Group is what has lists of its own: a job, a project, a repository.
@@ -107,7 +104,7 @@ func (c *Connection) Recall(stream, position string) error {
 		return nil
 	}
 	if stream == source.Repositories {
-		p, err := readPosition[found](stream, position)
+		p, err := turn.Read[found](stream, position)
 		if err == nil && c.plan.Find != nil {
 			c.remember(p.Groups)
 		}
@@ -129,61 +126,54 @@ func (c *Connection) remember(groups []Group) {
 
 // Turn makes the source of one turn over a stream: news first, and then a part of the history.
 func (c *Connection) Turn(s source.Stream, position string, asOf time.Time) (*Turn, error) {
-	t := &Turn{AsOf: asOf.UTC().Truncate(time.Millisecond), stream: s.Name, position: position}
 	if s.Name == source.Repositories && c.plan.Find != nil {
-		t.read = c.find
-		return t, nil
+		return newTurn(s.Name, position, asOf, Group{}, c.find), nil
 	}
-	l, err := c.lister(s.Name, s.Group, s.Kind, t)
+	l, g, err := c.lister(s.Name, s.Group, s.Kind)
 	if err != nil {
 		return nil, err
 	}
-	t.read = l.read
-	return t, nil
+	return newTurn(s.Name, position, asOf, g, l.read), nil
 }
 
 // Refresh makes a source that tells one thing of a list again: the subject is the thing's id.
 func (c *Connection) Refresh(w source.Wake, asOf time.Time) (*Turn, error) {
 	kind := w.Stream[strings.LastIndexByte(w.Stream, '/')+1:]
-	t := &Turn{AsOf: asOf.UTC().Truncate(time.Millisecond), stream: w.Stream}
-	l, err := c.lister(w.Stream, strings.TrimSuffix(w.Stream, "/"+kind), kind, t)
+	l, g, err := c.lister(w.Stream, strings.TrimSuffix(w.Stream, "/"+kind), kind)
 	if err != nil {
 		return nil, err
 	}
 	if w.Subject == "" {
 		return nil, fault.New(fault.Invalid, "%s: no single thing is named that could be read again", w.Stream)
 	}
-	t.read = func(ctx context.Context, t *Turn) error { return l.refresh(ctx, t, w.Subject) }
-	return t, nil
+	return newTurn(w.Stream, "", asOf, g, func(ctx context.Context, t *Turn) error { return l.refresh(ctx, t, w.Subject) }), nil
 }
 
-func (c *Connection) lister(stream, group, kind string, t *Turn) (Lister, error) {
+// lister is that of a kind, with the group whose list it reads.
+func (c *Connection) lister(stream, group, kind string) (Lister, Group, error) {
 	l := c.plan.Kinds[kind]
 	if l == nil {
-		return nil, fault.New(fault.Invalid, "%s: %s has no list of the kind %q", stream, c.plan.Name, kind)
+		return nil, Group{}, fault.New(fault.Invalid, "%s: %s has no list of the kind %q", stream, c.plan.Name, kind)
 	}
 	for _, g := range c.Groups() {
 		if g.Fact == group {
-			t.Group = g
-			return l, nil
+			return l, g, nil
 		}
 	}
-	return nil, fault.New(fault.NotFound, "%s: %s is not among those that %s may read", stream, group, c.plan.Name)
+	return nil, Group{}, fault.New(fault.NotFound, "%s: %s is not among those that %s may read", stream, group, c.plan.Name)
 }
 
 // found is the position of the list of groups.
 type found struct {
-	V      int     `json:"v"`
+	turn.Versioned
 	Groups []Group `json:"groups,omitempty"`
 	Next   []Group `json:"next,omitempty"` // of the reading that goes on
 	Cursor string  `json:"cursor,omitempty"`
 }
 
-func (f *found) version() *int { return &f.V }
-
 // find reads which groups there are. One that is gone is read no more.
 func (c *Connection) find(ctx context.Context, t *Turn) error {
-	p, err := readPosition[found](t.stream, t.position)
+	p, err := turn.Read[found](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
@@ -198,18 +188,18 @@ func (c *Connection) find(ctx context.Context, t *Turn) error {
 			}
 		}
 		if next != "" && next == p.Cursor {
-			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.stream)
+			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.Stream())
 		}
 		if p.Cursor = next; next == "" {
 			p.Groups, p.Next = p.Next, nil
-			t.move(&p)
+			t.Move(&p)
 			c.remember(p.Groups)
-			t.report.Done, t.report.Total, t.report.Complete = int64(len(p.Groups)), int64(len(p.Groups)), true
+			t.Progress.Done, t.Progress.Total, t.Progress.Complete = int64(len(p.Groups)), int64(len(p.Groups)), true
 			return nil
 		}
-		t.move(&p)
-		if t.spent() {
-			t.report.More = true
+		t.Move(&p)
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 	}
@@ -217,80 +207,16 @@ func (c *Connection) find(ctx context.Context, t *Turn) error {
 
 // Turn reads one stream for a while.
 type Turn struct {
+	turn.Turn
 	AsOf  time.Time
 	Group Group // whose list it is
-
-	stream   string
-	position string
-	report   source.Report
-	requests int
-	read     func(ctx context.Context, t *Turn) error
-	yield    func(event.Event, error) bool
 }
 
-// Stream names the stream.
-func (t *Turn) Stream() string { return t.stream }
-
-// Position is where the next turn goes on, provided that everything yielded so far is stored.
-func (t *Turn) Position() string { return t.position }
-
-// Report says how the turn went.
-func (t *Turn) Report() source.Report { return t.report }
-
-// errStopped says that the consumer wants no more events.
-var errStopped = errors.New("the consumer stopped")
-
-// Events reads and yields. It ends after the first error, which is a fault.
-func (t *Turn) Events(ctx context.Context) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		t.yield, t.report, t.requests = yield, source.Report{}, 0
-		if err := t.read(ctx, t); err != nil && !errors.Is(err, errStopped) {
-			t.report.More = false
-			yield(nil, err)
-		}
-	}
-}
-
-// Tell yields events, each of which is checked: one that intake would refuse is a fault.Invalid, which ends the turn.
-func (t *Turn) Tell(events ...event.Event) error {
-	for _, e := range events {
-		if wrong := event.Validate(e); wrong != nil {
-			return fault.Wrap(fault.Invalid, wrong, "%s: what was read makes no %s", t.stream, e.Kind())
-		}
-		if !t.yield(e, nil) {
-			return errStopped
-		}
-	}
-	return nil
+func newTurn(stream, position string, asOf time.Time, g Group, read func(ctx context.Context, t *Turn) error) *Turn {
+	t := &Turn{AsOf: asOf.UTC().Truncate(time.Millisecond), Group: g}
+	t.Turn = turn.New(stream, position, func(ctx context.Context) error { return read(ctx, t) })
+	return t
 }
 
 // Judged counts the rule that a verdict names.
-func (t *Turn) Judged(v rules.Verdict, example string) {
-	if v.Rule == "" {
-		return
-	}
-	if t.report.Rules == nil {
-		t.report.Rules = map[string]source.Applied{}
-	}
-	a := t.report.Rules[v.Rule]
-	a.N++
-	a.Example = example
-	t.report.Rules[v.Rule] = a
-}
-
-// Asked counts a request.
-func (t *Turn) Asked() { t.requests++ }
-
-// enough is how many requests a turn makes before it gives way to others.
-const enough = 10
-
-func (t *Turn) spent() bool { return t.requests >= enough }
-
-// move makes p the turn's position. What was told before is covered by it.
-func (t *Turn) move(p any) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // positions are made of texts, numbers and instants
-	}
-	t.position = string(text)
-}
+func (t *Turn) Judged(v rules.Verdict, example string) { t.Applied(v.Rule, example) }

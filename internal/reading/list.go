@@ -5,11 +5,11 @@ package reading
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"cairn/internal/fault"
+	"cairn/internal/turn"
 )
 
 // List is a list of things of a group that is given newest first, such as the runs of a pipeline.
@@ -50,7 +50,7 @@ const (
 
 // walked is how far a list has been read.
 type walked struct {
-	V      int       `json:"v"`
+	turn.Versioned
 	Top    time.Time `json:"top,omitzero"` // the newest thing that was told, never later than the look
 	Looked time.Time `json:"looked,omitzero"`
 	News   *news     `json:"news,omitempty"`
@@ -62,8 +62,6 @@ type walked struct {
 	Reached  time.Time `json:"reached,omitzero"`
 	Done     int64     `json:"done,omitempty"`
 }
-
-func (w *walked) version() *int { return &w.V }
 
 // opened is a thing that had not ended when it was told.
 type opened struct {
@@ -79,43 +77,24 @@ type news struct {
 	Seen   []string  `json:"seen,omitempty"` // of the open ones, those that were told by this look
 }
 
-const positionVersion = 1
-
-type versioned[P any] interface {
-	*P
-	version() *int
-}
-
-func readPosition[P any, V versioned[P]](stream, text string) (P, error) {
-	var p P
-	*V(&p).version() = positionVersion
-	if text == "" {
-		return p, nil
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil || *V(&p).version() != positionVersion {
-		return p, fault.New(fault.Invalid, "%s: the saved position cannot be read, or is not one of this version: %.60q", stream, text)
-	}
-	return p, nil
-}
-
 func (l List[T]) recall(stream, text string) error {
-	_, err := readPosition[walked](stream, text)
+	_, err := turn.Read[walked](stream, text)
 	return err
 }
 
 // read makes a turn over the list.
 func (l List[T]) read(ctx context.Context, t *Turn) error {
-	p, err := readPosition[walked](t.stream, t.position)
+	p, err := turn.Read[walked](t.Stream(), t.Position())
 	if err != nil {
 		return err
 	}
 	defer func() {
-		t.report.Done, t.report.Complete, t.report.ReachedBack = p.Done, p.Complete, p.Reached
+		t.Progress.Done, t.Progress.Complete, t.Progress.ReachedBack = p.Done, p.Complete, p.Reached
 	}()
 	if p.Begun && (p.Complete || p.News != nil || t.AsOf.Sub(p.Looked) >= again) {
 		done, err := l.news(ctx, t, &p)
 		if err != nil || !done {
-			t.report.More = !done && err == nil
+			t.Progress.More = !done && err == nil
 			return err
 		}
 	}
@@ -125,8 +104,8 @@ func (l List[T]) read(ctx context.Context, t *Turn) error {
 // history tells what is left below.
 func (l List[T]) history(ctx context.Context, t *Turn, p *walked) error {
 	for !p.Complete {
-		if t.spent() {
-			t.report.More = true
+		if t.Spent() {
+			t.Progress.More = true
 			return nil
 		}
 		page, next, err := l.Page(ctx, t, p.Cursor)
@@ -134,7 +113,7 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *walked) error {
 			return err
 		}
 		if next != "" && next == p.Cursor {
-			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.stream)
+			return fault.New(fault.Internal, "%s: the list leads from a page to the same page again", t.Stream())
 		}
 		for _, thing := range page {
 			key := l.Key(thing)
@@ -158,7 +137,7 @@ func (l List[T]) history(ctx context.Context, t *Turn, p *walked) error {
 			p.Begun, p.Looked = true, t.AsOf
 		}
 		p.Cursor, p.Complete = next, next == ""
-		t.move(p)
+		t.Move(p)
 	}
 	return nil
 }
@@ -171,7 +150,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 	n := p.News
 	floor := p.Top.Add(-overlap)
 	for !n.Listed {
-		if t.spent() {
+		if t.Spent() {
 			return false, nil
 		}
 		page, next, err := l.Page(ctx, t, n.Cursor)
@@ -179,7 +158,7 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 			return false, err
 		}
 		if next != "" && next == n.Cursor {
-			return false, fault.New(fault.Internal, "%s: the news lead from a page to the same page again", t.stream)
+			return false, fault.New(fault.Internal, "%s: the news lead from a page to the same page again", t.Stream())
 		}
 		last := -1 // below it nothing is new
 		for i, thing := range page {
@@ -208,13 +187,13 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 			}
 		}
 		n.Cursor, n.Listed = next, next == ""
-		t.move(p)
+		t.Move(p)
 	}
 	for _, o := range slices.Clone(p.Open) {
 		if slices.Contains(n.Seen, o.ID) || l.One == nil {
 			continue
 		}
-		if t.spent() {
+		if t.Spent() {
 			return false, nil
 		}
 		thing, err := l.One(ctx, t, o.ID)
@@ -230,13 +209,13 @@ func (l List[T]) news(ctx context.Context, t *Turn, p *walked) (done bool, err e
 			p.take(l.Key(thing), t.AsOf)
 		}
 		n.Seen = append(n.Seen, o.ID)
-		t.move(p)
+		t.Move(p)
 	}
 	if n.Top.After(p.Top) {
 		p.Top = n.Top
 	}
 	p.Looked, p.News = t.AsOf, nil
-	t.move(p)
+	t.Move(p)
 	return true, nil
 }
 
@@ -264,7 +243,7 @@ func (p *walked) forget(id string) {
 // refresh tells one thing again. One that is not there, or not shown to the credential, tells nothing.
 func (l List[T]) refresh(ctx context.Context, t *Turn, subject string) error {
 	if l.One == nil {
-		return fault.New(fault.Invalid, "%s: a single thing of it cannot be read again", t.stream)
+		return fault.New(fault.Invalid, "%s: a single thing of it cannot be read again", t.Stream())
 	}
 	thing, err := l.One(ctx, t, subject)
 	if err != nil {

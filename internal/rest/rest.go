@@ -97,7 +97,8 @@ func (a API) fault(path string, response *http.Response) error {
 	return fault.New(fault.Internal, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, strings.ToValidUTF8(strings.TrimSpace(string(text)), ""))
 }
 
-// Credential adds a header to the requests that go to one host, and to no other: a redirection elsewhere goes bare.
+// Credential adds a header to the requests that go to one host, and to no other: a redirection elsewhere goes bare. Of
+// what else might authenticate, cookies are dropped everywhere.
 type Credential struct {
 	Header, Value string
 	At            *url.URL
@@ -117,6 +118,7 @@ func Bearer(token string, at *url.URL, next http.RoundTripper) *Credential {
 func (c *Credential) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del(c.Header)
+	r.Header.Del("Cookie")
 	if c.Value != "" && strings.EqualFold(r.URL.Host, c.At.Host) && r.URL.Scheme == c.At.Scheme {
 		r.Header.Set(c.Header, c.Value)
 	}

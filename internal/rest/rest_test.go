@@ -3,6 +3,7 @@ package rest_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -57,9 +58,9 @@ func TestACredentialGoesToItsHostAlone(t *testing.T) {
 	var other string
 	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { other = r.Header.Get("Authorization") }))
 	t.Cleanup(stranger.Close)
-	var own string
+	var own, cookie string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own = r.Header.Get("Authorization")
+		own, cookie = r.Header.Get("Authorization"), r.Header.Get("Cookie")
 		http.Redirect(w, r, stranger.URL, http.StatusFound)
 	}))
 	t.Cleanup(server.Close)
@@ -67,9 +68,14 @@ func TestACredentialGoesToItsHostAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &rest.Credential{Header: "Authorization", Value: "Bearer k", At: at, Next: http.DefaultTransport}}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(at, []*http.Cookie{{Name: "session", Value: "s"}})
+	client := &http.Client{Jar: jar, Transport: &rest.Credential{Header: "Authorization", Value: "Bearer k", At: at, Next: http.DefaultTransport}}
 	_ = rest.API{Name: "ops", System: "Pager", Key: "key", Base: at, Client: client}.Get(t.Context(), "incidents", nil, &struct{}{})
-	if own != "Bearer k" || other != "" {
-		t.Errorf("its own host got %q, another one %q", own, other)
+	if own != "Bearer k" || other != "" || cookie != "" {
+		t.Errorf("its own host got %q and the cookie %q, another one %q", own, cookie, other)
 	}
 }
