@@ -417,7 +417,7 @@ func (t *Turn) task(ctx context.Context, p *requestsPosition, task task) error {
 
 // unknown counts a run whose status is none that is known: nothing is told of it until it has another.
 func (t *Turn) unknown(task task) {
-	t.Applied("left out: a run with a status that is not known", clip(task.ID + ": " + task.Status))
+	t.Applied("left out: a run with a status that is not known", clip(task.ID+": "+task.Status))
 }
 
 // registers says whether a task put something into the catalogue, as those do that make something new; others change what

@@ -345,7 +345,7 @@ func (t *Turn) run(ctx context.Context, p *requestsPosition, r run) error {
 
 // unknown counts a run whose status is none that is known: nothing is told of it until it has another.
 func (t *Turn) unknown(r run) {
-	t.Applied("left out: a run with a status that is not known", clip(r.ID + ": " + r.Status))
+	t.Applied("left out: a run with a status that is not known", clip(r.ID+": "+r.Status))
 }
 
 // approvedAt is when a change of a run was its approval; the zero time when it was none.

@@ -112,9 +112,6 @@ func (t *Turn) Move(p Position) {
 	t.position = string(text)
 }
 
-// MoveTo makes a position that something else wrote the turn's.
-func (t *Turn) MoveTo(position string) { t.position = position }
-
 // Versioned is what every position begins with: a position is a struct that embeds it.
 type Versioned struct {
 	V int `json:"v"`
