@@ -260,7 +260,7 @@ func (o *organisation) leaveUnmatched() {
 	}
 	preview := func(service, tool string, n int, at time.Time) event.Deployment {
 		return event.Deployment{
-			Service: service, ID: fmt.Sprintf("%s-preview-%d", service, n), Attempt: 1, Environment: "preview", Tier: "development", Status: "succeeded",
+			Service: service, ID: fmt.Sprintf("%s-sync-%d", service, n), Attempt: 1, Environment: "preview", Tier: "development", Status: "succeeded",
 			CreatedAt: at, StartedAt: at.Add(5 * time.Second), FinishedAt: at.Add(c.minutes(2)).Add(10 * time.Second), Tool: tool, Actor: deployBot,
 		}
 	}
@@ -270,7 +270,9 @@ func (o *organisation) leaveUnmatched() {
 		f.Revisions = []event.Revision{{Repository: web.id, SHA: web.headAt(f.CreatedAt)}}
 		o.facts.Deployments = append(o.facts.Deployments, f)
 	}
-	if i := slices.IndexFunc(o.services, func(s *service) bool { return s.alive(o.until) && o.tool(s, o.until) == "flux" }); i >= 0 {
+	if i := slices.IndexFunc(o.services, func(s *service) bool {
+		return s.id != "checkout-web" && s.alive(o.until) && o.tool(s, o.until) == "flux"
+	}); i >= 0 {
 		for n := range 5 {
 			f := preview(o.services[i].id, "flux", n+1, ago(13-2*n))
 			f.Images = []string{fmt.Sprintf("ghcr.io/linden/%s:preview-%d", f.Service, 481+3*n)}
