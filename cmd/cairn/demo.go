@@ -23,7 +23,7 @@ type demoCommand struct {
 
 // demoKind is under which collector the demonstration notes, and demoStream in which stream, what it has told.
 const (
-	demoKind   = demo.Source
+	demoKind   = "demo"
 	demoStream = "organisation"
 )
 
@@ -122,7 +122,8 @@ func (c *demoCommand) until(now time.Time) (time.Time, error) {
 // claim notes in the database that this demonstration is in it. One that holds other facts is left alone: made-up
 // numbers and real ones cannot be told apart later.
 func (c *demoCommand) claim(ctx context.Context, to sink, until time.Time) error {
-	ours := fmt.Sprintf("seed %d until %s", c.Seed, until.Format(time.DateOnly))
+	// "by its systems": before, one source told all of it, and would now stand beside those that do.
+	ours := fmt.Sprintf("seed %d until %s by its systems", c.Seed, until.Format(time.DateOnly))
 	told, err := to.Load(ctx, demoStream)
 	switch {
 	case err != nil:

@@ -1,9 +1,39 @@
 package main
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"cairn/collectors"
+	"cairn/internal/demo"
 )
+
+// A new system needs a place in the demonstration, and every connection a row in its description.
+func TestTheDemonstrationHasEverySystem(t *testing.T) {
+	description, err := os.ReadFile("../../docs/demo.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used []string
+	for name, system := range demo.Connections() {
+		if used = append(used, system); !strings.Contains(string(description), "`"+name+"`") {
+			t.Errorf("docs/demo.md does not say who uses `%s`", name)
+		}
+	}
+	kinds := collectors.Kinds()
+	for system := range kinds {
+		if !slices.Contains(used, system) {
+			t.Errorf("no connection of the demonstration leads to %s", system)
+		}
+	}
+	for _, system := range used {
+		if _, known := kinds[system]; !known && system != "" {
+			t.Errorf("the demonstration has a connection to %s, which no collector knows", system)
+		}
+	}
+}
 
 // The demonstration comes through the intake, leaves real facts alone, and is one of its kind in its folder.
 func TestTheDemonstrationHasNumbersAndKeepsToItself(t *testing.T) {

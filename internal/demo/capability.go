@@ -96,7 +96,7 @@ func (o *organisation) tellCapabilities() {
 				if capability == "observability" && s.owner(at).id == "identity" && at.After(o.story.collectorEnd) {
 					continue // the collector that looks at it is broken
 				}
-				use := event.CapabilityUse{Telling: event.Telling{Source: Source}, Service: s.id, Capability: capability, ObservedAt: at, State: s.fallback[capability]}
+				use := event.CapabilityUse{Service: s.id, Capability: capability, ObservedAt: at, State: s.fallback[capability]}
 				if s.has(capability, at) {
 					use.State, use.Evidence = "golden", evidence(s, capability)
 				}

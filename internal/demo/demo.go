@@ -14,9 +14,6 @@ import (
 	"cairn/internal/event"
 )
 
-// Source is who tells the facts of the demonstration.
-const Source = "demo"
-
 // Config chooses one of the organisations that could have been.
 type Config struct {
 	// Seed chooses how chance falls. Every seed has the same teams, services and story.
@@ -114,10 +111,12 @@ func (o *organisation) tell() {
 	o.tellCapabilities()
 	o.tellSurveys()
 	o.tellObjectives()
+	o.leaveUnmatched()
+	o.connect()
 }
 
-// by is what every fact says about who told it, and when.
-func by(at time.Time) event.Telling { return event.Telling{Source: Source, UpdatedAt: at} }
+// by is when a fact was told; who told it is said by connect.
+func by(at time.Time) event.Telling { return event.Telling{UpdatedAt: at} }
 
 // past is at, or no time where that is still to come.
 func (o *organisation) past(at time.Time) time.Time {

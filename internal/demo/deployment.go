@@ -139,7 +139,7 @@ func (o *organisation) nextVersion(s *service, fix bool) string {
 func (o *organisation) stage(r *repository, s *service, at time.Time) (passed bool, done time.Time) {
 	s.delivered.stagings++
 	f := &event.Deployment{
-		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-staging-%d", s.id, s.delivered.stagings), Attempt: 1, Environment: "staging",
+		Service: s.id, ID: fmt.Sprintf("%s-staging-%d", s.id, s.delivered.stagings), Attempt: 1, Environment: "staging",
 		Status: "succeeded", CreatedAt: at, StartedAt: at.Add(20 * time.Second), FinishedAt: at.Add(r.draws.minutes(4)).Add(time.Minute),
 		Revisions: []event.Revision{{Repository: r.id, SHA: r.head()}}, Way: s.way(at), Tool: o.tool(s, at), Actor: deployBot,
 	}
@@ -166,9 +166,12 @@ func (o *organisation) file(f *event.Deployment) {
 func (o *organisation) tool(s *service, at time.Time) string {
 	switch s.way(at) {
 	case "golden_path":
+		if s.team == "search" {
+			return "tekton" // which tells of it in CDEvents
+		}
 		return oneOf(s.id, "argocd", "argocd", "flux", "humanitec")
 	case "own":
-		return oneOf(s.id, "jenkins", "circleci", "gitea", "gitlab")
+		return o.ci(o.repository(s))
 	}
 	return "shell"
 }
@@ -185,7 +188,7 @@ func (o *organisation) run(r *repository, s *service, at time.Time, w rollout, s
 	d := &s.delivered
 	d.runs++
 	f := &event.Deployment{
-		Telling: event.Telling{Source: Source}, Service: s.id, ID: fmt.Sprintf("%s-%d", s.id, d.runs), Attempt: 1, Environment: "production", Tier: "production", Target: w.target,
+		Service: s.id, ID: fmt.Sprintf("%s-%d", s.id, d.runs), Attempt: 1, Environment: "production", Tier: "production", Target: w.target,
 		Status: status, CreatedAt: at, StartedAt: at.Add(r.draws.between(3*time.Second, 40*time.Second)), FinishedAt: finished,
 		Revisions: []event.Revision{{Repository: r.id, SHA: w.version.sha}}, Version: w.version.name,
 		Rollback: w.rollback, Hotfix: w.hotfix, Unplanned: w.hotfix || w.rollback, Way: s.way(at), Tool: o.tool(s, at), Actor: deployBot,
@@ -224,7 +227,7 @@ func (o *organisation) built(f *event.Deployment, r *repository, v version, at t
 	}
 	o.images[id] = true
 	o.facts.Artifacts = append(o.facts.Artifacts, event.Artifact{
-		Telling: event.Telling{Source: Source, UpdatedAt: at}, ID: id, Version: v.name, Repository: r.id, SHA: v.sha, BuiltAt: at,
+		Telling: event.Telling{UpdatedAt: at}, ID: id, Version: v.name, Repository: r.id, SHA: v.sha, BuiltAt: at,
 	})
 }
 

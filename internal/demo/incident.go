@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -90,12 +89,11 @@ func (o *organisation) tellIncidents() {
 			continue
 		}
 		n++
-		id := fmt.Sprintf("INC-%d", n)
 		f := event.Incident{
-			Telling: event.Telling{Source: Source}, ID: id, Service: i.service.id, Title: i.title, Severity: i.severity, StartedAt: i.started,
+			Telling: event.Telling{Source: pager(i.service.owner(i.started))}, Service: i.service.id, Title: i.title, Severity: i.severity, StartedAt: i.started,
 			DetectedAt: o.past(i.detected), AcknowledgedAt: o.past(i.detected.Add(4 * time.Minute)), Cause: "unknown",
-			URL: "https://status.linden.example/" + id,
 		}
+		o.numbered(&f, n)
 		if !i.restored.IsZero() {
 			f.RestoredAt = o.past(i.restored)
 			f.ResolvedAt = o.past(i.restored.Add(i.ticket))
@@ -107,7 +105,7 @@ func (o *organisation) tellIncidents() {
 			f.Cause, f.CausedByDeployment = "deployment", i.cause.ID
 		}
 		for _, d := range i.fixedBy {
-			d.RemediatesIncidents = append(d.RemediatesIncidents, id)
+			d.RemediatesIncidents = append(d.RemediatesIncidents, f.ID)
 			if !f.RestoredAt.IsZero() {
 				f.FixedByDeployment = d.ID
 			}

@@ -36,7 +36,7 @@ func (o *organisation) tellObjectives() {
 				}
 			}
 			o.facts.SLOs = append(o.facts.SLOs, event.SLO{
-				Telling: event.Telling{Source: Source}, ID: s.id + "-availability", MeasuredAt: at, Service: s.id, Name: "availability", Target: target,
+				ID: s.id + "-availability", MeasuredAt: at, Service: s.id, Name: "availability", Target: target,
 				Good: total - int64(math.Min(bad, 0.5)*float64(total)), Total: total,
 			})
 		}

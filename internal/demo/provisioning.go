@@ -38,7 +38,7 @@ func (o *organisation) tellProvisioning() {
 // newService is the request from which a service came.
 func (o *organisation) newService(c chance, s *service) event.ProvisioningRequest {
 	f := event.ProvisioningRequest{
-		Telling: event.Telling{Source: Source}, Team: s.owners[0].team.id, Service: s.id, ResourceType: "service", Way: "ticket", Status: "ready",
+		Team: s.owners[0].team.id, Service: s.id, ResourceType: "service", Way: "ticket", Status: "ready",
 		RequestedAt: s.created.Add(-c.hours(90)), ReadyAt: s.created,
 	}
 	if s.via == "golden_path" {
@@ -50,7 +50,7 @@ func (o *organisation) newService(c chance, s *service) event.ProvisioningReques
 // provision is a request for a resource. On the platform it is ready in minutes; a ticket waits for somebody.
 func (o *organisation) provision(c chance, s *service, t *team, at time.Time) event.ProvisioningRequest {
 	f := event.ProvisioningRequest{
-		Telling: event.Telling{Source: Source}, Team: t.id, Service: s.id, ResourceType: pick(c, resources), Environment: pick(c, []string{"production", "staging", "development"}),
+		Team: t.id, Service: s.id, ResourceType: pick(c, resources), Environment: pick(c, []string{"production", "staging", "development"}),
 		RequestedAt: at, Status: "ready",
 	}
 	if members := o.members(t, at); len(members) > 0 {

@@ -130,7 +130,7 @@ func (o *organisation) live(r *repository) {
 func (o *organisation) commit(r *repository, ch *change, authored, committed time.Time, parents ...string) string {
 	parents = slices.DeleteFunc(parents, func(p string) bool { return p == "" })
 	f := event.Commit{
-		Telling: event.Telling{Source: Source}, Repository: r.id, SHA: r.draws.sha(), Parents: parents, Author: ch.author, Bot: ch.bot,
+		Repository: r.id, SHA: r.draws.sha(), Parents: parents, Author: ch.author, Bot: ch.bot,
 		AuthoredAt: authored, CommittedAt: committed, Subject: ch.subject, Paths: r.touched(r.draws, ch), Reverts: ch.reverts,
 	}
 	if len(parents) > 1 {
@@ -201,10 +201,10 @@ func (o *organisation) land(r *repository, ch *change, at time.Time) {
 func (o *organisation) request(r *repository, ch *change, commits, landed []string) {
 	c := r.draws
 	f := event.ChangeRequest{
-		Telling: event.Telling{Source: Source}, Repository: r.id, ID: strconv.Itoa(ch.number), Author: ch.person, Title: ch.subject, BaseBranch: "main",
+		Repository: r.id, ID: strconv.Itoa(ch.number), Author: ch.person, Title: ch.subject, BaseBranch: "main",
 		CreatedAt: ch.opened, FirstReviewAt: o.past(ch.reviewed), ApprovedAt: o.past(ch.approved), ClosedAt: o.past(ch.closed),
 		Commits: commits, Landed: landed, Additions: int64(c.around(40, 1.1)), Deletions: int64(c.around(14, 1.2)),
-		URL: fmt.Sprintf("https://git.linden.example/%s/pull/%d", r.id, ch.number),
+		URL: o.page(r, "/pull/"+strconv.Itoa(ch.number)),
 	}
 	if ch.bot {
 		f.Labels = []string{"dependencies"}
@@ -223,7 +223,7 @@ func (o *organisation) build(r *repository, ch *change, at time.Time) time.Time 
 	}
 	r.runs++
 	f := event.PipelineRun{
-		Telling: event.Telling{Source: Source}, Repository: r.id, ID: strconv.Itoa(r.runs), Attempt: 1, Name: "build", SHA: r.head(), Ref: "refs/heads/main",
+		Repository: r.id, ID: strconv.Itoa(r.runs), Attempt: 1, Name: "build", SHA: r.head(), Ref: "refs/heads/main",
 		Status: "succeeded", QueuedAt: at.Add(2 * time.Second), StartedAt: at.Add(c.between(4*time.Second, time.Minute)), Way: way,
 		URL: fmt.Sprintf("https://ci.linden.example/%s/runs/%d", r.id, r.runs),
 	}
@@ -258,7 +258,7 @@ func (o *organisation) tellRepositories() {
 	for _, r := range o.repositories {
 		last := r.heads[len(r.heads)-1]
 		f := event.Repository{
-			Telling: by(r.heads[0].at), ID: r.id, Name: r.id[len("linden/"):], DefaultBranch: "main", URL: "https://git.linden.example/" + r.id,
+			Telling: by(r.heads[0].at), ID: r.id, Name: r.id[len("linden/"):], DefaultBranch: "main", URL: o.page(r, ""),
 		}
 		if s := r.services[0]; !s.retired.IsZero() {
 			f.ArchivedAt, f.Telling = s.retired, by(s.retired)

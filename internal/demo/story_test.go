@@ -281,6 +281,36 @@ func TestTheStory(t *testing.T) {
 	})
 
 	// Last: it takes a second telling.
+	t.Run("What could not be joined is what was left so", func(t *testing.T) {
+		u, err := l.engine.Unmatched(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		type name struct {
+			source, kind, name, suggested string
+			n                             int64
+		}
+		var names []name
+		for _, n := range u.Names {
+			names = append(names, name{n.Source, n.Kind, n.Name, n.Suggested, n.N})
+		}
+		want := []name{
+			{"argocd", "deployments", "checkout-web-preview", "checkout-web", 9},
+			{"pagerduty", "incidents", "Payments API (EU)", "payments-api", 2},
+		}
+		if diff := cmp.Diff(want, names, cmp.AllowUnexported(name{})); diff != "" {
+			t.Errorf("names (-want +got):\n%s", diff)
+		}
+		claims := []metrics.UnmatchedClaim{{Name: "vouchers", Services: []string{"gift-cards", "voucher-service"}, Line: "take the alias 'vouchers' from voucher-service, if gift-cards is meant"}}
+		if diff := cmp.Diff(claims, u.Claims); diff != "" {
+			t.Errorf("claims (-want +got):\n%s", diff)
+		}
+		for _, c := range u.Commits {
+			if want := map[string]int64{"flux": 5}[c.Source]; c.N != want {
+				t.Errorf("deployments of %s without a commit: got %d (%s), want %d", c.Source, c.N, c.Clue, want)
+			}
+		}
+	})
 	t.Run("told again, nothing changes", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("loads everything a second time")

@@ -42,7 +42,7 @@ func (o *organisation) tellSurvey(wave int, opens time.Time) {
 		for _, p := range o.members(t, opens) {
 			bounced := c.happens(0.02)
 			o.facts.SurveyInvitations = append(o.facts.SurveyInvitations, event.SurveyInvitation{
-				Telling: event.Telling{Source: Source}, Survey: s.ID, Respondent: p.id, Group: t.id, SentAt: opens, Bounced: bounced,
+				Survey: s.ID, Respondent: p.id, Group: t.id, SentAt: opens, Bounced: bounced,
 			})
 			willing := 0.86
 			if t.id == "notifications" {
@@ -50,7 +50,7 @@ func (o *organisation) tellSurvey(wave int, opens time.Time) {
 			}
 			if at := t.calendar.instant(c, opens.AddDate(0, 0, c.IntN(10))); !bounced && c.happens(willing) && at.Before(o.until) && at.After(opens) {
 				o.facts.SurveyResponses = append(o.facts.SurveyResponses, event.SurveyResponse{
-					Telling: event.Telling{Source: Source}, Survey: s.ID, Respondent: p.id, SubmittedAt: at, Answers: answers(c, t, wave),
+					Survey: s.ID, Respondent: p.id, SubmittedAt: at, Answers: answers(c, t, wave),
 				})
 			}
 		}
