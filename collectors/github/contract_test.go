@@ -1,22 +1,16 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +19,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 
+	"cairn/internal/prismtest"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -34,7 +29,7 @@ func TestQueriesFitTheSchemaOfGitHub(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fetches GitHub's schema")
 	}
-	text, err := os.ReadFile(filepath.Join(install(t, "contract"), "node_modules", "@octokit", "graphql-schema", "schema.graphql"))
+	text, err := os.ReadFile(filepath.Join(prismtest.Install(t, filepath.Join("testdata", "contract"), "github-contract"), "node_modules", "@octokit", "graphql-schema", "schema.graphql"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,38 +146,15 @@ func trimmed(t *testing.T, path string) string {
 	return to
 }
 
-// referee carries requests to a server that answers from the description, and takes note of what it refuses.
-type referee struct {
-	mu      sync.Mutex
-	base    *url.URL
-	refused []string
-	asked   map[string]int // by shape of the path
-}
+// referee is one whose examples name no next page: they would name it for ever.
+type referee struct{ prismtest.Referee }
 
 func (r *referee) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req.Clone(req.Context())
-	out.URL.Scheme, out.URL.Host, out.Host = r.base.Scheme, r.base.Host, r.base.Host
-	out.URL.Path = strings.TrimPrefix(out.URL.Path, "/api/v3")
-	out.URL.RawPath = strings.TrimPrefix(out.URL.RawPath, "/api/v3")
-	resp, err := http.DefaultTransport.RoundTrip(out)
-	if err != nil {
-		return nil, err
+	resp, err := r.Referee.RoundTrip(req)
+	if err == nil {
+		resp.Header.Del("Link")
 	}
-	body, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.Header.Del("Link") // an example names a next page for ever
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked[shapeOf(out.URL.Path)]++
-	violations := resp.Header.Get("Sl-Violations")
-	if bytes.Contains(body, []byte("stoplight.io/prism/errors#")) || strings.Contains(violations, `"request"`) {
-		r.refused = append(r.refused, fmt.Sprintf("%s %s: %d %.600s %s", out.Method, out.URL.RequestURI(), resp.StatusCode, body, violations))
-	}
-	return resp, nil
+	return resp, err
 }
 
 var (
@@ -207,9 +179,9 @@ func TestNoRequestIsRefusedByGitHubsDescription(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server that answers from GitHub's description")
 	}
-	dir := install(t, "contract")
-	base := prism(t, dir, trimmed(t, filepath.Join(dir, "node_modules", "@octokit", "openapi", "generated", "api.github.com.json")))
-	r := &referee{base: base, asked: map[string]int{}}
+	dir := prismtest.Install(t, filepath.Join("testdata", "contract"), "github-contract")
+	base := prismtest.Start(t, trimmed(t, filepath.Join(dir, "node_modules", "@octokit", "openapi", "generated", "api.github.com.json")))
+	r := &referee{prismtest.Referee{Rewrite: func(path string) (*url.URL, string) { return base, strings.TrimPrefix(path, "/api/v3") }}}
 	cfg := DefaultConfig()
 	cfg.Token, cfg.Organisations, cfg.GraphQL, cfg.Commits = "token", []string{"octocat"}, GraphQLOff, CommitsAPI
 	cfg.Repositories.Forks = true
@@ -273,65 +245,29 @@ func TestNoRequestIsRefusedByGitHubsDescription(t *testing.T) {
 			}
 		}
 	}
-	for _, refused := range r.refused {
+	for _, refused := range r.Refused() {
 		t.Errorf("GitHub's description refuses %s", refused)
+	}
+	asked := map[string]bool{}
+	for _, request := range r.Asked() {
+		_, path, _ := strings.Cut(request, " ")
+		asked[shapeOf(path)] = true
 	}
 	for _, shape := range []string{
 		"/orgs/octocat/repos", "/orgs/octocat/teams", "/repos/*/*/pulls", "/repos/*/*/pulls/*", "/repos/*/*/pulls/*/commits", "/repos/*/*/pulls/*/reviews", "/repos/*/*/actions/runs",
 		"/repos/*/*/deployments", "/repos/*/*/deployments/*/statuses", "/repos/*/*/releases", "/repos/*/*/issues", "/repos/*/*/commits",
 	} {
-		if r.asked[shape] == 0 {
-			t.Errorf("nothing was asked of %s; asked were %v", shape, keysOf(r.asked))
+		if !asked[shape] {
+			t.Errorf("nothing was asked of %s; asked were %v", shape, slices.Sorted(maps.Keys(asked)))
 		}
 	}
 	// And the referee does see what is wrong.
-	before := len(r.refused)
+	before := len(r.Refused())
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/repos/a/b/pulls?state=everything", nil)
 	if resp, err := r.RoundTrip(req); err == nil {
 		resp.Body.Close()
 	}
-	if len(r.refused) == before {
+	if len(r.Refused()) == before {
 		t.Error("a request with a wrong parameter was not refused")
 	}
-}
-
-func keysOf(m map[string]int) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// prism starts the server on a description and returns its address.
-func prism(t *testing.T, dir, description string) *url.URL {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
-	free.Close()
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(dir, "node_modules", "@stoplight", "prism-cli", "dist", "index.js"), "mock", "--port", port, description)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	base := &url.URL{Scheme: "http", Host: "127.0.0.1:" + port}
-	for range 600 {
-		resp, err := http.Get(base.String() + "/user")
-		if err == nil {
-			resp.Body.Close()
-			return base
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	t.Fatalf("the server does not answer:\n%s", &log)
-	return nil
 }

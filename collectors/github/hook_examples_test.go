@@ -1,11 +1,9 @@
 package github
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cairn/internal/event"
+	"cairn/internal/prismtest"
 	"cairn/internal/rules"
-	"cairn/internal/sharedtest"
 )
 
 // example is one of GitHub's own examples of a webhook.
@@ -29,7 +27,7 @@ type example struct {
 // repository.
 func examples(t *testing.T) []example {
 	t.Helper()
-	dir := filepath.Join(install(t, "examples"), "node_modules", "@octokit", "webhooks-examples")
+	dir := filepath.Join(prismtest.Install(t, filepath.Join("testdata", "examples"), "github-examples"), "node_modules", "@octokit", "webhooks-examples")
 	files, err := fs.Glob(os.DirFS(dir), "*/index.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s has no examples: %v", dir, err)
@@ -54,53 +52,6 @@ func examples(t *testing.T) []example {
 		}
 	}
 	return all
-}
-
-// install has npm fetch what a folder of testdata pins, and returns where it is. Without npm the test is skipped, but with
-// the environment variable CI set it fails.
-func install(t *testing.T, what string) string {
-	t.Helper()
-	pinned := filepath.Join("testdata", what)
-	dir := filepath.Join(sharedtest.Root(t), ".cache", "github-"+what)
-	lock, err := os.ReadFile(filepath.Join(pinned, "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready := func() bool {
-		installed, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
-		return err == nil && bytes.Equal(installed, lock)
-	}
-	if ready() {
-		return dir
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skip("npm is absent, which fetches what the tests hold the collector against")
-		}
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "github-"+what+".new.")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(fresh) })
-	if err := os.CopyFS(fresh, os.DirFS(pinned)); err != nil {
-		t.Fatal(err)
-	}
-	ci := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	ci.Dir = fresh
-	if out, err := ci.CombinedOutput(); err != nil {
-		t.Fatalf("npm could not fetch what testdata/"+what+" pins: %v\n%s", err, out)
-	}
-	os.RemoveAll(dir)
-	if err := os.Rename(fresh, dir); err != nil && !ready() { // another process may have been quicker
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // situation names what a payload is an example of: the event, its action, and where that matters its state.

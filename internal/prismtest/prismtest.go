@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func (r *Referee) RoundTrip(req *http.Request) (*http.Response, error) {
 // environment variable CI set it fails.
 func Start(t *testing.T, description string) *url.URL {
 	t.Helper()
-	dir := install(t)
+	dir := Install(t, filepath.Join(sharedtest.Root(t), "internal", "prismtest", "testdata"), "prism")
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -106,34 +107,40 @@ func Start(t *testing.T, description string) *url.URL {
 	return nil
 }
 
-// install has npm fetch what testdata pins, and returns where it is.
-func install(t *testing.T) string {
+// Install has npm fetch what the package-lock.json in a folder of testdata pins, once for all packages and their tests, and
+// returns where it is: a folder of this name in the cache of the repository. Without npm the test is skipped, but with the
+// environment variable CI set it fails.
+func Install(t *testing.T, pinned, name string) string {
 	t.Helper()
-	root := sharedtest.Root(t)
-	pinned := filepath.Join(root, "internal", "prismtest", "testdata")
-	dir := filepath.Join(root, ".cache", "prism")
+	cache := filepath.Join(sharedtest.Root(t), ".cache")
+	dir := filepath.Join(cache, name)
 	lock, err := os.ReadFile(filepath.Join(pinned, "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready := func() bool {
-		installed, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
-		return err == nil && bytes.Equal(installed, lock)
+	if err := os.MkdirAll(cache, 0o777); err != nil {
+		t.Fatal(err)
 	}
-	if ready() {
+	// The tests of several packages run at once, and none may take away what another one uses.
+	guard, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.Close() // which unlocks it
+	if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if installed, err := os.ReadFile(filepath.Join(dir, "package-lock.json")); err == nil && bytes.Equal(installed, lock) {
 		return dir
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		if os.Getenv("CI") == "" {
-			t.Skip("npm is absent, which fetches the server that tests hold collectors against")
+			t.Skip("npm is absent, which fetches what tests hold collectors against")
 		}
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "prism.new.")
+	fresh, err := os.MkdirTemp(cache, name+".new.")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,10 +151,12 @@ func install(t *testing.T) string {
 	ci := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 	ci.Dir = fresh
 	if out, err := ci.CombinedOutput(); err != nil {
-		t.Fatalf("npm could not fetch what testdata pins: %v\n%s", err, out)
+		t.Fatalf("npm could not fetch what %s pins: %v\n%s", pinned, err, out)
 	}
-	os.RemoveAll(dir)
-	if err := os.Rename(fresh, dir); err != nil && !ready() { // another process may have been quicker
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(fresh, dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir
