@@ -19,7 +19,18 @@ import (
 type sourcesPage struct {
 	Sentences []string
 	Sources   []sourceSection
+	Tellers   []tellerRow
 }
+
+// tellerRow is who tells facts, and which.
+type tellerRow struct {
+	Name, Title string
+	Place       string // its page; "" for one that is neither read nor heard
+	Kinds       []tellerKind
+	Latest      string
+}
+
+type tellerKind struct{ Kind, Latest string }
 
 // sourcePage is what /sources/{name} shows: one of them with its repositories, or one repository with its streams.
 type sourcePage struct {
@@ -142,6 +153,16 @@ func (p *Pages) sources(c echo.Context) error {
 			b.Sentences = all
 		}
 		b.Sources = append(b.Sources, section)
+	}
+	for _, t := range list.Tellers {
+		row := tellerRow{Name: t.Name, Title: words.Source(t.Name), Latest: words.Ago(t.Latest, list.AsOf)}
+		for _, k := range t.Kinds {
+			row.Kinds = append(row.Kinds, tellerKind{k.Kind, words.Ago(k.Latest, list.AsOf)})
+		}
+		if i := slices.IndexFunc(list.Sources, func(s metrics.SourceRecord) bool { return s.Name == t.Name }); i >= 0 {
+			row.Place = b.Sources[i].Place
+		}
+		b.Tellers = append(b.Tellers, row)
 	}
 	return p.show(c, "sources", page{Title: "Sources", Nav: "sources", View: v, AsOf: list.AsOf, Body: b})
 }

@@ -170,6 +170,12 @@ func TestWhatIsUnmatchedIsTold(t *testing.T) {
 	p := siteOver(t, st, append(twice, fact{"type": "service", "id": "shop", "aliases": []string{"basket"}}, fact{"type": "service", "id": "cart", "aliases": []string{"basket"}},
 		fact{"type": "deployment", "service": "shop-prod", "id": "d1", "environment": "production", "status": "succeeded", "finished_at": "2026-05-19T10:00:00Z", "images": []string{"ghcr.io/acme/shop:v7"}, "source": "argocd"},
 		fact{"type": "deployment", "service": hostile, "id": hostile, "environment": "production", "status": "succeeded", "finished_at": "2026-05-18T10:00:00Z", "revisions": []fact{{"repository": "acme/shop", "sha": strings.Repeat("a", 40)}}, "source": hostile})...)
+	if w := fetch(p, "GET", "/sources"); w.Code != 200 || !strings.Contains(read(t, w), "Who tells what") || !strings.Contains(read(t, w), hostile+"deployments") {
+		t.Errorf("%d, does not say who tells what:\n%s", w.Code, read(t, w))
+	} else {
+		harmless(t, "/sources", w)
+		sound(t, "/sources", w.Body.String())
+	}
 	w := fetch(p, "GET", "/sources/unmatched")
 	text := read(t, w)
 	for _, says := range []string{

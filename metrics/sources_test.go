@@ -3,6 +3,8 @@ package metrics_test
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -160,7 +162,7 @@ func TestASourceSaysHowFarItIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(metrics.SourceList{AsOf: metricstest.SmallNow(), Sources: []metrics.SourceRecord{c.want}}, got); diff != "" {
+			if diff := cmp.Diff(metrics.SourceList{AsOf: metricstest.SmallNow(), Tellers: []metrics.SourceTeller{}, Sources: []metrics.SourceRecord{c.want}}, got); diff != "" {
 				t.Errorf("sources (-want +got):\n%s", diff)
 			}
 		})
@@ -219,6 +221,47 @@ func TestWebhooksAndAllowances(t *testing.T) {
 	}
 	if _, err := e.Source(t.Context(), "github", metrics.StreamFilter{}, metrics.Paging{}); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "there are: gitlab, old") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever tells is told of, of whatever kind the facts are, whether or not it is read or heard.
+func TestWhoTellsWhatIsTold(t *testing.T) {
+	st, e := beside(t)
+	tell := func(table, source, at string, more row) {
+		r := row{"source": source, "updated_at": "2026-01-01 00:00:00", "version": 1, "ingested_at": at}
+		maps.Copy(r, more)
+		insert(t, st, table, r)
+	}
+	tell("deployments", "pipeline", "2026-02-01 10:00:00", row{"id": "d1", "service": "shop"})
+	tell("deployments", "pipeline", "2026-02-03 10:00:00", row{"id": "d2", "service": "shop"})
+	tell("deployments", "argocd", "2026-02-02 10:00:00", row{"id": "d3", "service": "shop"})
+	tell("incidents", "pipeline", "2026-02-04 10:00:00", row{"id": "i1"})
+	tell("people", "pipeline", "2026-02-01 10:00:00", row{"id": "ada"})
+	got, err := e.Sources(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []metrics.SourceTeller{
+		{Name: "argocd", Kinds: []metrics.SourceTold{{Kind: "deployments", Latest: at("2026-02-02T10:00")}}, Latest: at("2026-02-02T10:00")},
+		{Name: "pipeline", Kinds: []metrics.SourceTold{{Kind: "incidents", Latest: at("2026-02-04T10:00")}, {Kind: "deployments", Latest: at("2026-02-03T10:00")}, {Kind: "people", Latest: at("2026-02-01T10:00")}}, Latest: at("2026-02-04T10:00")},
+	}
+	if diff := cmp.Diff(want, got.Tellers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	query, err := os.ReadFile("records/source_tellers.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []struct {
+		Name string `ch:"table"`
+	}
+	if err := st.Select(t.Context(), &tables, "SELECT table FROM system.columns WHERE database = currentDatabase() AND name IN ('source', 'ingested_at') GROUP BY table HAVING count() = 2 ORDER BY table", nil); err != nil || len(tables) < 15 {
+		t.Fatalf("%d tables of facts: %v", len(tables), err)
+	}
+	for _, table := range tables {
+		if !strings.Contains(string(query), " FROM "+table.Name+" ") {
+			t.Errorf("who told %s is not asked", table.Name)
+		}
 	}
 }
 

@@ -237,12 +237,12 @@ func (e *Engine) unmatchedCommits(ctx context.Context, v store.Params, u *Unmatc
 
 // readSystems are the kinds of systems of the sources that are read or heard, by the names of sources.
 func (e *Engine) readSystems(ctx context.Context) (map[string]string, error) {
-	list, err := e.Sources(ctx)
+	list, err := e.findSources(ctx, "", e.now())
 	if err != nil {
 		return nil, err
 	}
 	read := map[string]string{}
-	for _, s := range list.Sources {
+	for _, s := range list {
 		read[s.Name] = s.System
 		if s.System == "" {
 			read[s.Name] = s.Name

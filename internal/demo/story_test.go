@@ -301,7 +301,7 @@ func TestTheStory(t *testing.T) {
 		if diff := cmp.Diff(want, names, cmp.AllowUnexported(name{})); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
-		claims := []metrics.UnmatchedClaim{{Name: "vouchers", Services: []string{"gift-cards", "voucher-service"}, Line: "take the alias 'vouchers' from voucher-service, if gift-cards is meant"}}
+		claims := []metrics.UnmatchedClaim{{Name: "vouchers", Services: []string{"voucher-service", "gift-cards"}, Line: "take the alias 'vouchers' from gift-cards, if voucher-service is meant"}}
 		if diff := cmp.Diff(claims, u.Claims); diff != "" {
 			t.Errorf("claims (-want +got):\n%s", diff)
 		}

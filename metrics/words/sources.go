@@ -32,8 +32,8 @@ func Long(d time.Duration) string {
 	return number + " " + unit
 }
 
-// Ago writes how long before now an instant was.
-func Ago(at, now time.Time) string { return Span(now.Sub(at)) + " ago" }
+// Ago writes how long before now an instant was. Clocks differ, so one a little later than now is now.
+func Ago(at, now time.Time) string { return Span(max(0, now.Sub(at))) + " ago" }
 
 // Later writes an instant that is to come, or was lately: the time alone where it is on the same day.
 func Later(at, now time.Time, zone *time.Location) string {
@@ -48,8 +48,8 @@ func Later(at, now time.Time, zone *time.Location) string {
 func Source(name string) string {
 	names := map[string]string{
 		"": "a source without a name", "alertmanager": "Alertmanager", "argocd": "Argo CD", "backstage": "Backstage", "cdevents": "CDEvents", "circleci": "CircleCI", "flux": "Flux",
-		"gitea": "Gitea", "github": "GitHub", "gitlab": "GitLab", "humanitec": "Humanitec", "incidentio": "incident.io", "jenkins": "Jenkins", "kubernetes": "Kubernetes",
-		"opsgenie": "Opsgenie", "pagerduty": "PagerDuty", "port": "Port", "terraform": "Terraform", "tickets": "Tickets", "typeform": "Typeform",
+		"gitea": "Gitea", "github": "GitHub", "gitlab": "GitLab", "humanitec": "Humanitec", "incidentio": "incident.io", "jenkins": "Jenkins", "jira": "Jira", "kubernetes": "Kubernetes",
+		"opsgenie": "Opsgenie", "pagerduty": "PagerDuty", "port": "Port", "servicenow": "ServiceNow", "survey": "Surveys", "terraform": "Terraform", "tickets": "Tickets", "typeform": "Typeform",
 	}
 	if said, known := names[name]; known {
 		return said
