@@ -2,7 +2,7 @@
 INSERT INTO attributed_deployments (environment, service, deployed_at, deployment, teams, kind, started_at, completed_at, targets, version_name, way, baseline, commits, changes, failed, failed_rule, failed_by, restored_at, restored_by, rework, rework_rule, rework_of, flags, url, revision, is_deleted)
 WITH number % {services:UInt64} AS s, intDiv(number, {services:UInt64}) + {first:UInt64} AS k, cityHash64(s, k) AS dice,
      {from:DateTime64(3, 'UTC')} + toIntervalSecond(k * {interval:UInt64} + dice % {interval:UInt64}) AS at,
-     concat('team', leftPad(toString((s + if(s % 10 = 3 AND at >= {middle:DateTime64(3, 'UTC')}, 7, 0)) % {teams:UInt64}), 2, '0')) AS team
+     printf('team%02d', (s + if(s % 10 = 3 AND at >= {middle:DateTime64(3, 'UTC')}, 7, 0)) % {teams:UInt64}) AS team
 SELECT 'production', concat('service', leftPad(toString(s), 4, '0')), at, concat('d', toString(s), '-', toString(k)), [team],
        multiIf(dice % 100 < 94, 'change', dice % 100 < 97, 'rollback', dice % 100 < 98, 're_release', 'failed_run') AS kind,
        at - toIntervalMinute(5), at, ['production'], concat('v', toString(k)), if(dice % 3 > 0, 'golden_path', 'own'), k = 0, 14, 10,
