@@ -108,6 +108,18 @@ func TestAnIssueOfJiraFromBeginningToEnd(t *testing.T) {
 	}
 }
 
+func TestVeryOldServersOfJiraHaveNoCategoriesOfStatuses(t *testing.T) {
+	cfg := jira()
+	cfg.Resolved = []string{"Done", "Resolved", "Closed"}
+	for category, over := range map[string]bool{"Closed": true, "Reopened": false} {
+		q := issue("jira:issue_updated", 30, "x", "null", `"name":"A status","statusCategory":{"key":"x"} => "name":"`+category+`"`)
+		got := hooktest.Facts(t, receiver(t, cfg), q, at(0))[0].(*event.Incident)
+		if got.ResolvedAt.Equal(at(30)) != over || got.RestoredAt.Equal(at(30)) != over {
+			t.Errorf("%s it is %v", category, got)
+		}
+	}
+}
+
 func TestWhatIsNoIncidentOfOursIsIgnored(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cfg  tickets.Config
