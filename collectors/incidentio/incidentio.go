@@ -145,7 +145,6 @@ var (
 const (
 	ignoredTest   = "an incident of a test or a tutorial"
 	ignoredTriage = "an incident that is not accepted yet"
-	ignoredName   = "a service that is left out"
 )
 
 // fact is what an incident means; nil with a reason when it is none of ours.
@@ -208,7 +207,7 @@ func (c *Incidents) fact(i incident) (*event.Incident, string, error) {
 	}
 	names := i.services(c.cfg.ServiceFields)
 	if f.Service = c.services.Or(names...); f.Service == "" && len(names) > 0 {
-		return nil, ignoredName, nil
+		hook.LeaveOut(f)
 	}
 	return f, "", nil
 }

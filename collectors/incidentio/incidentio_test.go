@@ -121,6 +121,11 @@ func TestAnIncidentFromBeginningToEnd(t *testing.T) {
 			t.Errorf("%s it counts: %v", category, got)
 		}
 	}
+	playground := strings.NewReplacer("Affected services", "service", "Checkout API", "Playground", `"checkout"`, `"play"`)
+	known = hooktest.Converges(t, fresh, at(0), created(state("01A", 1, "live", "", "")), created(playground.Replace(state("01A", 40, "live", "", ""))))
+	if got := known["incident incidentio 01A"].(*event.Incident); got.Service != "" || got.Title != "" || got.Cause != "external" {
+		t.Errorf("moved to a service that is left out it counts: %v", got)
+	}
 	known = hooktest.Converges(t, fresh, at(0), created(state("01A", 30, "learning", "", "")))
 	if got := known["incident incidentio 01A"].(*event.Incident); !got.StartedAt.Equal(at(0)) || !got.ResolvedAt.Equal(at(30)) {
 		t.Errorf("without timestamps it began at %s and ended at %s", got.StartedAt, got.ResolvedAt)
@@ -134,7 +139,6 @@ func TestWhatIsNoIncidentOfOursIsIgnored(t *testing.T) {
 		"a membership":        signed(`{"event_type":"private_incident.membership_granted_v1","private_incident.membership_granted_v1":{"id":"1"}}`),
 		"triage":              created(state("1", 1, "triage", "", "")),
 		"a test":              created(state("1", 1, "live", "", `,"mode":"test"`)),
-		"a service left out":  created(strings.NewReplacer("Affected services", "service", "Checkout API", "Playground", `"checkout"`, `"play"`).Replace(state("1", 1, "live", "", ""))),
 		"a private incident":  private,
 		"a private follow up": signed(`{"event_type":"private_incident.follow_up_created_v2","private_incident.follow_up_created_v2":{"id":"1"}}`),
 	} {

@@ -183,7 +183,7 @@ func (c *Incidents) list() feed.List[incident] {
 		},
 		Tell: func(ctx context.Context, t *feed.Turn, i incident) error {
 			fact, err := c.fact(ctx, t, i)
-			if err != nil || fact == nil {
+			if err != nil {
 				return err
 			}
 			return t.Tell(fact)
@@ -241,7 +241,7 @@ func (c *Incidents) get(ctx context.Context, path string, q url.Values, into any
 	return err
 }
 
-// fact is what an incident means; nil when it is none of ours.
+// fact is what an incident means.
 func (c *Incidents) fact(ctx context.Context, t *feed.Turn, i incident) (*event.Incident, error) {
 	if i.ID == "" || !slices.Contains([]string{"open", "resolved", "closed"}, i.Status) {
 		return nil, fault.New(fault.Invalid, "%s: the incident %.60q has no id, or a status that is not known: %.40q", c.cfg.Name, i.ID, i.Status)
@@ -285,7 +285,7 @@ func (c *Incidents) fact(ctx context.Context, t *feed.Turn, i incident) (*event.
 		names = append(names, name, id)
 	}
 	if f.Service = c.services.Or(names...); f.Service == "" && len(names) > 0 {
-		return nil, nil
+		hook.LeaveOut(f)
 	}
 	return f, nil
 }

@@ -95,14 +95,24 @@ func TestWhichAlertsAreIncidentsIsSaidByRules(t *testing.T) {
 		"a tag that fits":                   {ruled, done("Create", 0, other), "fact"},
 		"of an incident":                    {read, done("Create", 0, `,"details":{"incident-id":"i-1"}`), "wake"},
 		"of an incident that is not read":   {config(), done("Create", 0, `,"details":{"incident-id":"i-1"}`), "fact"},
-		"of a service that is left out":     {config(), done("Create", 0, `,"details":{"service":"my sandbox"}`), "ignored"},
-		"of an entity that is left out":     {config(), done("Create", 0, `,"details":{"service":"x"},"entity":"sandbox"`), "ignored"},
+		"of a service that is left out":     {config(), done("Create", 0, `,"details":{"service":"my sandbox"}`), "withdrawn"},
+		"of an entity that is left out":     {config(), done("Create", 0, `,"details":{"service":"x"},"entity":"sandbox"`), "withdrawn"},
 		"of no service, with older numbers": {config(), sent(`{"action":"Create","alert":{"alertId":"a","priority":"P1","createdAt":"1769940000000","updatedAt":1769940000000}}`), "fact"},
 	} {
 		heard, err := hooktest.Receive(t, connection(t, tc.cfg), tc.q, at(0))
 		got := map[bool]string{len(heard.Facts) > 0: "fact", len(heard.Wakes) > 0: "wake", heard.Ignored != "": "ignored"}[true]
+		if got == "fact" && heard.Facts[0].(*event.Incident).Cause == "external" {
+			got = "withdrawn"
+		}
 		if err != nil || got != tc.want {
 			t.Errorf("%s: got %s, %v, want %s", name, got, err, tc.want)
+		}
+	}
+	// Whatever it was before.
+	known := hooktest.Converges(t, func() hooktest.Receiver { return connection(t, config()) }, at(0), done("Create", 0, ""), done("AddDetails", 5, `,"details":{"service":"my sandbox"}`))
+	for _, got := range known {
+		if i := got.(*event.Incident); len(known) != 1 || i.Service != "" || i.Title != "" || i.Cause != "external" {
+			t.Errorf("moved to a service that is left out it is %v", known)
 		}
 	}
 	hooktest.Misunderstands(t, connection(t, config()), http.Header{}, "", "{}", "[]", `{"action":"Create"}`, `{"action":"Create","alert":{"alertId":"a"}}`,
@@ -235,6 +245,9 @@ func TestIncidentsAreRead(t *testing.T) {
 		"incident opsgenie i-3": incident("i-3", "", 3, 3, 30, at(30), at(30)),
 		"incident opsgenie i-5": incident("i-5", "s-?", 5, 5, 5, time.Time{}, time.Time{}), // its impact ended before it was opened again
 	}
+	left := &event.Incident{ID: "i-4", StartedAt: at(4), RestoredAt: at(4), ResolvedAt: at(4), Cause: "external"} // it may have been another service's
+	left.Source, left.UpdatedAt = "opsgenie", at(4)
+	want["incident opsgenie i-4"] = left
 	if diff := gocmp.Diff(want, hooktest.Known(r.Facts)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

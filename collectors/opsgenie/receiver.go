@@ -13,11 +13,8 @@ import (
 	"cairn/internal/source"
 )
 
-// Reasons to ignore a delivery.
-const (
-	ignoredAlert = "an alert that is no incident by the rules"
-	ignoredName  = "a service that is left out"
-)
+// ignoredAlert is the reason to ignore a delivery.
+const ignoredAlert = "an alert that is no incident by the rules"
 
 // alert is an alert as it was when something was done to it.
 type alert struct {
@@ -162,7 +159,9 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 	service, fits := c.services.Of(append(append(names, now.Entity), now.Tags...)...)
 	switch {
 	case fits && service == "":
-		return source.Heard{Ignored: ignoredName}, nil
+		hook.LeaveOut(f)
+		f.UpdatedAt = hook.At(now.at, len(parts), most)
+		return hook.Told(c.cfg.Name, f)
 	case fits:
 		f.Service = service
 	case len(names) > 0:

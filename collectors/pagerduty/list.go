@@ -139,16 +139,15 @@ func (c *Incidents) tell(ctx context.Context, t *feed.Turn, i incident) error {
 	if i.ID == "" {
 		return fault.New(fault.Invalid, "%s: an incident has no id", c.cfg.Name)
 	}
-	if _, err := c.service(i); err != nil {
-		return nil
-	}
 	updated, err := changed(i)
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s: the incident %s", c.cfg.Name, i.ID)
 	}
-	known, err := c.history(ctx, t, i.ID)
-	if err != nil {
-		return err
+	var known history
+	if _, err := c.service(i); err == nil { // of what is left out nothing of that is told
+		if known, err = c.history(ctx, t, i.ID); err != nil {
+			return err
+		}
 	}
 	if i.Status == "resolved" {
 		// The incident's own word comes before what is logged of it.
@@ -165,7 +164,7 @@ func (c *Incidents) tell(ctx context.Context, t *feed.Turn, i incident) error {
 		}
 	}
 	fact, err := c.fact(i, known)
-	if err != nil || fact == nil {
+	if err != nil {
 		return err
 	}
 	// PagerDuty gives whole seconds here and milliseconds to webhooks: of what a second brought this knows all.

@@ -113,7 +113,7 @@ type history struct {
 	ended        time.Time // for the last time
 }
 
-// fact is what an incident means; nil when its service is left out. UpdatedAt is the caller's.
+// fact is what an incident means. UpdatedAt is the caller's.
 func (c *Incidents) fact(i incident, h history) (*event.Incident, error) {
 	f := &event.Incident{ID: i.ID, Title: i.Title, URL: i.URL, AcknowledgedAt: second(h.acknowledged)}
 	f.Source = c.cfg.Name
@@ -126,7 +126,8 @@ func (c *Incidents) fact(i incident, h history) (*event.Incident, error) {
 	}
 	f.StartedAt = second(f.StartedAt)
 	if f.Service, err = c.service(i); err != nil {
-		return nil, nil // it is left out
+		hook.LeaveOut(f)
+		return f, nil
 	}
 	if f.Severity = i.Urgency; i.Priority != nil && i.Priority.Summary != "" {
 		f.Severity = i.Priority.Summary

@@ -38,11 +38,8 @@ type occurrence struct {
 	at         time.Time
 }
 
-// Reasons to ignore a delivery.
-const (
-	ignoredOther = "an event that is not about an incident itself"
-	ignoredName  = "a service that is left out"
-)
+// ignoredOther is the reason to ignore a delivery.
+const ignoredOther = "an event that is not about an incident itself"
 
 // What is remembered of an incident, beside each acknowledgement.
 const (
@@ -77,9 +74,6 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 	if e.at.IsZero() || e.Data.ID == "" {
 		return source.Heard{}, fault.New(fault.Invalid, "the payload has no event.occurred_at or event.data.id")
 	}
-	if _, err := c.service(e.Data); err != nil {
-		return source.Heard{Ignored: ignoredName}, nil
-	}
 	if c.cfg.Reads() {
 		return source.Heard{Wakes: []source.Wake{{Stream: source.Incidents, Subject: e.Data.ID}}}, nil
 	}
@@ -104,11 +98,8 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 		}
 	}
 	fact, err := c.fact(now.Data, known)
-	switch {
-	case err != nil:
+	if err != nil {
 		return source.Heard{}, err
-	case fact == nil: // it was moved to a service that is left out
-		return source.Heard{Ignored: ignoredName}, nil
 	}
 	fact.UpdatedAt = hook.At(now.at, len(parts), most)
 	return hook.Told(c.cfg.Name, fact)

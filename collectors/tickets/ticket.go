@@ -20,7 +20,6 @@ import (
 const (
 	ignoredEvent = "an event that is not about the state of a ticket"
 	ignoredOther = "a ticket that is no incident by the rules"
-	ignoredName  = "a service that is left out"
 )
 
 // Hear tells the ticket of a delivery, if it is an incident. An error, a fault.Invalid, names the path at which something
@@ -46,9 +45,9 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 			return source.Heard{Ignored: ignoredOther}, nil
 		}
 	}
-	fact, ignored, err := r.fact(ticket)
-	if err != nil || fact == nil {
-		return source.Heard{Ignored: ignored}, err
+	fact, err := r.fact(ticket)
+	if err != nil {
+		return source.Heard{}, err
 	}
 	if fact.UpdatedAt.IsZero() {
 		fact.UpdatedAt = d.ReceivedAt // the mapping names no field: the later delivery is the later state
@@ -69,8 +68,8 @@ func (r rule) fit(got []string) bool {
 	return fits
 }
 
-// fact is what a ticket that is an incident means; nil with a reason when its service is left out.
-func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, string, error) {
+// fact is what a ticket that is an incident means.
+func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, error) {
 	fields := r.cfg.Fields
 	f := &event.Incident{}
 	var key string
@@ -81,7 +80,7 @@ func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, string, error) {
 	}{{"id", fields.ID, &f.ID}, {"key", fields.Key, &key}, {"title", fields.Title, &f.Title}, {"severity", fields.Severity, &f.Severity}, {"url", fields.URL, &f.URL}} {
 		text, _, err := text(ticket, field.name, field.paths)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		*field.to = text
 	}
@@ -97,7 +96,7 @@ func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, string, error) {
 	} {
 		at, path, err := r.instant(ticket, field.name, field.paths)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		if *field.to = at; field.path != nil {
 			*field.path = path
@@ -105,24 +104,24 @@ func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, string, error) {
 	}
 	switch {
 	case f.ID == "":
-		return nil, "", missing("id", fields.ID)
+		return nil, missing("id", fields.ID)
 	case f.StartedAt.IsZero():
-		return nil, "", missing("started", fields.Started)
+		return nil, missing("started", fields.Started)
 	case f.UpdatedAt.IsZero() && len(fields.Updated) > 0:
-		return nil, "", missing("updated", fields.Updated)
+		return nil, missing("updated", fields.Updated)
 	}
 	if revision, _, err := text(ticket, "revision", fields.Revision); err != nil {
-		return nil, "", err
+		return nil, err
 	} else if n, err := strconv.ParseFloat(revision, 64); err == nil && n > 0 && !f.UpdatedAt.IsZero() {
 		f.UpdatedAt = f.UpdatedAt.Truncate(time.Second).Add(time.Duration(min(n, 999)) * time.Millisecond)
 	}
 	if err := r.end(ticket, f, restored); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	f.URL = r.address(f, key)
 	if slices.ContainsFunc(r.withdrawn, func(rule rule) bool { return rule.fit(texts(ticket.Get(rule.path))) }) {
 		hook.Withdraw(f)
-		return f, "", nil
+		return f, nil
 	}
 	var names []string
 	for _, path := range fields.Service {
@@ -131,9 +130,9 @@ func (r *Receiver) fact(ticket gjson.Result) (*event.Incident, string, error) {
 		}
 	}
 	if f.Service = r.services.Or(names...); f.Service == "" && len(names) > 0 {
-		return nil, ignoredName, nil
+		hook.LeaveOut(f)
 	}
-	return f, "", nil
+	return f, nil
 }
 
 // end says whether the ticket is over: by its status where there is one, else by when it was resolved.

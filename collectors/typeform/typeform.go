@@ -2,11 +2,13 @@
 package typeform
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,7 +112,7 @@ type payload struct {
 		Token       string            `json:"token"`
 		SubmittedAt string            `json:"submitted_at,omitempty"`
 		Hidden      map[string]scalar `json:"hidden,omitempty"`
-		Answers     []answer          `json:"answers,omitempty"`
+		Answers     []json.RawMessage `json:"answers,omitempty"` // each of which may be of a shape that is not known
 	} `json:"form_response"`
 }
 
@@ -136,6 +138,10 @@ type answer struct {
 	} `json:"field"`
 	Text    string      `json:"text,omitempty"`
 	Email   string      `json:"email,omitempty"`
+	Phone   string      `json:"phone_number,omitempty"`
+	Date    string      `json:"date,omitempty"`
+	URL     string      `json:"url,omitempty"`
+	FileURL string      `json:"file_url,omitempty"`
 	Number  json.Number `json:"number,omitempty"`
 	Boolean *bool       `json:"boolean,omitempty"`
 	Choice  *struct {
@@ -150,6 +156,76 @@ type answer struct {
 
 func (a answer) is(ref string) bool { return ref != "" && (a.Field.Ref == ref || a.Field.ID == ref) }
 
+// types are the types of answers that are read.
+var types = []string{"text", "email", "phone_number", "date", "url", "file_url", "number", "boolean", "choice", "choices"}
+
+// read reads an answer; false when it is of a shape that is not known.
+func read(raw json.RawMessage) (a answer, known bool) {
+	if json.Unmarshal(raw, &a) != nil {
+		return answer{}, false
+	}
+	return a, len(a.texts()) > 0 || a.Choices != nil || slices.Contains(types, a.Type)
+}
+
+// asksFor says whether one of the surveys asks for what a ref names.
+func asksFor(surveys []*Survey, ref string) bool {
+	return ref != "" && slices.ContainsFunc(surveys, func(s *Survey) bool {
+		return s.Respondent == ref || s.Group == ref || slices.ContainsFunc(s.Questions, func(q survey.Question) bool { return q.Ref == ref })
+	})
+}
+
+// concerns gives the ref that one of the surveys asks for and an answer of an unknown shape is to: what its field says, and
+// where it has none that can be read, the first such ref in it; "" when there is none.
+func concerns(raw json.RawMessage, surveys []*Survey) string {
+	var known struct {
+		Field struct{ ID, Ref scalar }
+	}
+	if json.Unmarshal(raw, &known) == nil && known.Field.ID+known.Field.Ref != "" {
+		for _, ref := range []scalar{known.Field.Ref, known.Field.ID} {
+			if asksFor(surveys, string(ref)) {
+				return string(ref)
+			}
+		}
+		return ""
+	}
+	found := ""
+	var whole any
+	_ = json.Unmarshal(raw, &whole) // it was part of what could be read
+	rewrite(whole, func(text string) string {
+		if found == "" && asksFor(surveys, text) {
+			found = text
+		}
+		return text
+	})
+	return found
+}
+
+// rewrite puts another text in the place of each text and number of something in JSON, and of each name that has an @ in it.
+func rewrite(thing any, text func(string) string) any {
+	switch thing := thing.(type) {
+	case string:
+		return text(thing)
+	case json.Number:
+		if is := text(thing.String()); is != thing.String() {
+			return is
+		}
+	case []any:
+		for i := range thing {
+			thing[i] = rewrite(thing[i], text)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(thing)) {
+			is := rewrite(thing[name], text)
+			if strings.Contains(name, "@") {
+				delete(thing, name)
+				name = text(name)
+			}
+			thing[name] = is
+		}
+	}
+	return thing
+}
+
 // Describe makes the delivery of a verified request. What is kept of the body is what the surveys ask for: other answers,
 // forms that no survey is about and addresses of people are not stored, not even until the delivery has been told.
 func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
@@ -157,42 +233,77 @@ func (r *Receiver) Describe(h http.Header, body []byte) source.Delivery {
 	if json.Unmarshal(body, &p) != nil {
 		return hook.Describe(r.name, "", "", h, []byte("{}")) // Hear says that it cannot be read
 	}
-	wanted := func(string) bool { return false }
-	if surveys := r.of(p.Response.FormID); len(surveys) > 0 {
-		wanted = func(ref string) bool {
-			return slices.ContainsFunc(surveys, func(s *Survey) bool {
-				return s.Respondent == ref || s.Group == ref || slices.ContainsFunc(s.Questions, func(q survey.Question) bool { return q.Ref == ref })
-			})
-		}
-	}
+	surveys := r.of(p.Response.FormID)
 	for name, value := range p.Response.Hidden {
-		if !wanted("hidden." + name) {
+		if !asksFor(surveys, "hidden."+name) {
 			delete(p.Response.Hidden, name)
 		} else {
 			p.Response.Hidden[name] = scalar(r.nameless(string(value)))
 		}
 	}
-	p.Response.Answers = slices.DeleteFunc(p.Response.Answers, func(a answer) bool {
-		return (a.Field.Ref == "" || !wanted(a.Field.Ref)) && (a.Field.ID == "" || !wanted(a.Field.ID))
-	})
-	for i := range p.Response.Answers {
-		a := &p.Response.Answers[i]
-		a.Email = r.nameless(a.Email)
-		for _, s := range r.of(p.Response.FormID) {
-			if a.is(s.Respondent) {
-				a.Text = r.nameless(a.Text)
-			}
+	var kept []json.RawMessage
+	for _, raw := range p.Response.Answers {
+		if raw = r.kept(raw, surveys); raw != nil {
+			kept = append(kept, raw)
 		}
 	}
-	kept, err := json.Marshal(p)
+	p.Response.Answers = kept
+	body, err := json.Marshal(p)
 	if err != nil {
-		kept = []byte("{}")
+		body = []byte("{}")
 	}
 	id := ""
 	if p.Response.Token != "" {
 		id = p.EventType + " " + p.Response.Token
 	}
-	return hook.Describe(r.name, p.EventType, id, h, kept)
+	return hook.Describe(r.name, p.EventType, id, h, body)
+}
+
+// kept is what is kept of an answer; nil is nothing. One of a shape that is not known is kept as it came, so that it can be
+// heard again by who knows it, but for addresses, wherever in it they are, and all that it says of who answered.
+func (r *Receiver) kept(raw json.RawMessage, surveys []*Survey) json.RawMessage {
+	respondent := func(ref string) bool {
+		return ref != "" && slices.ContainsFunc(surveys, func(s *Survey) bool { return s.Respondent == ref })
+	}
+	a, known := read(raw)
+	if !known {
+		ref := concerns(raw, surveys)
+		if ref == "" {
+			return nil
+		}
+		hide := r.nameless
+		if respondent(ref) {
+			hide = r.hashed
+		}
+		var whole any
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		if d.Decode(&whole) != nil {
+			return nil
+		}
+		fields, _ := whole.(map[string]any)
+		kind := fields["type"]
+		whole = rewrite(whole, func(text string) string {
+			if text == ref || text == kind {
+				return text
+			}
+			return hide(text)
+		})
+		raw, _ = json.Marshal(whole)
+		return raw
+	}
+	if !asksFor(surveys, a.Field.Ref) && !asksFor(surveys, a.Field.ID) {
+		return nil
+	}
+	a.Email = r.nameless(a.Email)
+	if a.Phone != "" {
+		a.Phone = r.hashed(a.Phone)
+	}
+	if respondent(a.Field.Ref) || respondent(a.Field.ID) {
+		a.Text, a.URL = r.nameless(a.Text), r.nameless(a.URL)
+	}
+	raw, _ = json.Marshal(a)
+	return raw
 }
 
 // nameless puts a keyed hash in the place of an address.
@@ -200,6 +311,10 @@ func (r *Receiver) nameless(text string) string {
 	if !strings.Contains(text, "@") {
 		return text
 	}
+	return r.hashed(text)
+}
+
+func (r *Receiver) hashed(text string) string {
 	mac := hmac.New(sha256.New, r.key)
 	mac.Write([]byte(survey.Respondent(text)))
 	return "nameless-" + hex.EncodeToString(mac.Sum(nil)[:16])
@@ -253,12 +368,16 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 		return source.Heard{Ignored: ignoredClosed}, nil
 	}
 	s := waves[i]
-	response := &event.SurveyResponse{Survey: s.ID, SubmittedAt: at, Respondent: survey.Respondent(p.of(s.Respondent))}
+	answers, err := p.answers(s)
+	if err != nil {
+		return source.Heard{}, err
+	}
+	response := &event.SurveyResponse{Survey: s.ID, SubmittedAt: at, Respondent: survey.Respondent(p.of(answers, s.Respondent))}
 	if response.Respondent == "" {
 		response.Respondent = "token-" + p.Response.Token
 	}
 	for n := range s.Questions {
-		given, err := p.answerTo(&s.Questions[n])
+		given, err := answerTo(answers, &s.Questions[n])
 		if err != nil {
 			return source.Heard{}, fault.Wrap(fault.Invalid, err, "the answer to %s", s.Questions[n].ID)
 		}
@@ -268,18 +387,31 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	facts := []event.Event{s.Survey(at), response}
 	if s.Invited == invitedUnknown {
 		facts = append(facts, &event.SurveyInvitation{
-			Telling: event.Telling{UpdatedAt: at}, Survey: s.ID, Respondent: response.Respondent, Group: s.GroupOf(p.of(s.Group)), SentAt: s.OpensAt(),
+			Telling: event.Telling{UpdatedAt: at}, Survey: s.ID, Respondent: response.Respondent, Group: s.GroupOf(p.of(answers, s.Group)), SentAt: s.OpensAt(),
 		})
 	}
 	return hook.Told(r.name, facts...)
 }
 
+// answers are those that a survey asks for. One of a shape that is not known is a fault.Invalid; others do no harm.
+func (p *payload) answers(s *Survey) ([]answer, error) {
+	var all []answer
+	for _, raw := range p.Response.Answers {
+		if a, known := read(raw); known {
+			all = append(all, a)
+		} else if ref := concerns(raw, []*Survey{s}); ref != "" {
+			return nil, fault.New(fault.Invalid, "the answer to %.60q is of a shape that is not known: expected one of the types %s, with its value", ref, strings.Join(types, ", "))
+		}
+	}
+	return all, nil
+}
+
 // of is what a hidden field or a question says.
-func (p *payload) of(ref string) string {
+func (p *payload) of(answers []answer, ref string) string {
 	if name, hidden := strings.CutPrefix(ref, "hidden."); hidden {
 		return string(p.Response.Hidden[name])
 	}
-	for _, a := range p.Response.Answers {
+	for _, a := range answers {
 		if a.is(ref) {
 			return strings.Join(a.texts(), ", ")
 		}
@@ -300,15 +432,15 @@ func (a answer) texts() []string {
 	case a.Boolean != nil:
 		return []string{strconv.FormatBool(*a.Boolean)}
 	}
-	if text := cmp.Or(a.Text, a.Number.String(), a.Email); text != "" {
+	if text := cmp.Or(a.Text, a.Number.String(), a.Email, a.Phone, a.Date, a.URL, a.FileURL); text != "" {
 		return []string{text}
 	}
 	return nil
 }
 
 // answerTo is the answer to a question: left empty, where a question that may be skipped was.
-func (p *payload) answerTo(q *survey.Question) (event.SurveyAnswer, error) {
-	for _, a := range p.Response.Answers {
+func answerTo(answers []answer, q *survey.Question) (event.SurveyAnswer, error) {
+	for _, a := range answers {
 		if !a.is(q.Ref) {
 			continue
 		}

@@ -144,6 +144,78 @@ func TestWhatIsKeptNamesNobody(t *testing.T) {
 	}
 }
 
+// Shapes that Typeform does not send today.
+func shapes(ref string) []string {
+	return []string{
+		`{"type":"matrix","matrix":{"rows":[{"label":"ada@example.org","value":17}]},"field":{"id":"f9","ref":"` + ref + `"}}`,
+		`{"type":"choice","choice":["Lovelace, ada@example.org"],"field":{"id":"` + ref + `","ref":9}}`,
+		`{"type":"number","number":{"value":17,"ada@example.org":true},"field":{"ref":"` + ref + `"}}`,
+		`{"type":"text","text":["Lovelace"],"field":"` + ref + `"}`,
+		`["` + ref + `","Lovelace"]`,
+	}
+}
+
+func TestAnUnknownShapeOfWhatNobodyAsksForDoesNoHarm(t *testing.T) {
+	want := hooktest.Facts(t, receiver(t), answered("form_response", "tok1", "2026-03-02T10:05:00Z", `{"person":"P-17"}`, full), time.Time{})
+	for _, odd := range append(shapes("mail"), `{"type":"matrix","matrix":"csat","field":{"ref":"mail"}}`, `null`, `17`, `"Lovelace"`, `{"field":null}`, `{}`) {
+		r := receiver(t)
+		q := answered("form_response", "tok1", "2026-03-02T10:05:00Z", `{"person":"P-17"}`, odd+","+full)
+		if d := r.Describe(q.Header, q.Body); strings.Contains(string(d.Body), "ovelace") || strings.Contains(string(d.Body), "example.org") {
+			t.Errorf("%s\nkept is %s", odd, d.Body)
+		}
+		if diff := cmp.Diff(want, hooktest.Facts(t, r, q, time.Time{})); diff != "" {
+			t.Errorf("%s\n(-want +got):\n%s", odd, diff)
+		}
+	}
+}
+
+// What one version does not know stays as it came, in what is kept, so that a later one can hear it.
+func TestAnUnknownShapeOfWhatIsAskedForIsKeptUntilItIsKnown(t *testing.T) {
+	r := receiver(t)
+	for _, ref := range []string{"csat", "team"} {
+		for i, odd := range shapes(ref) {
+			q := answered("form_response", "tok1", "2026-03-02T10:05:00Z", `{"person":"P-17"}`, strings.Replace(full, `"`+ref+`"`, `"gone"`, 1)+","+odd)
+			d := r.Describe(q.Header, q.Body)
+			if _, err := r.Hear(d); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "the answer to \""+ref+"\" is of a shape that is not known") {
+				t.Errorf("%s\ngot %v", odd, err)
+			}
+			if holds := []string{`"value":17`, `nameless-`, `"value":17`, `["Lovelace"]`, `"Lovelace"`}[i]; !strings.Contains(string(d.Body), holds) || strings.Contains(string(d.Body), "ada@") {
+				t.Errorf("kept is\n%s\nwant %s in it, and no address", d.Body, holds)
+			}
+			// Whoever knows it needs the rest, too.
+			for _, rest := range []string{`"token":"tok1"`, `"person":"P-17"`, `"Docs"`} {
+				if !strings.Contains(string(d.Body), rest) {
+					t.Errorf("kept is\n%s\nwithout %s", d.Body, rest)
+				}
+			}
+		}
+	}
+	// A wave that does not ask for it is not harmed by one that does.
+	facts := hooktest.Facts(t, r, answered("form_response", "tok3", "2026-06-02T10:05:00Z", `{}`, shapes("csat")[0]+`,{"type":"number","number":4,"field":{"ref":"rating"}}`), time.Time{})
+	if *facts[1].(*event.SurveyResponse).Answers[0].Score != 4 {
+		t.Errorf("got %v", hooktest.Tellings(facts))
+	}
+}
+
+func TestAnUnknownShapeOfWhoAnsweredIsKeptWithoutTheirName(t *testing.T) {
+	r, err := typeform.New(config(t, strings.Replace(settings, "respondent: hidden.person\n", "respondent: who\n", 1)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, odd := range append(shapes("who"), `{"type":"phone_number","phone_number":"17 Lovelace","field":{"ref":"who"}}`) {
+		q := answered("form_response", "tok1", "2026-03-02T10:05:00Z", `{}`, odd)
+		d := r.Describe(q.Header, q.Body)
+		for _, word := range []string{"ovelace", "example.org", "17"} {
+			if text := string(d.Body); strings.Contains(text[strings.Index(text, `"answers"`):], `"`+word) || strings.Contains(text, word+`"`) {
+				t.Errorf("%s\nkept is %s, in\n%s", odd, word, d.Body)
+			}
+		}
+		if !strings.Contains(string(d.Body), `"who"`) || !strings.Contains(string(d.Body), "nameless-") {
+			t.Errorf("%s\nkept is\n%s", odd, d.Body)
+		}
+	}
+}
+
 func TestWhatIsNotOursIsIgnoredAndWhatIsUnknownRefused(t *testing.T) {
 	r := receiver(t)
 	for _, q := range []hooktest.Request{

@@ -136,3 +136,11 @@ func Withdraw(i *event.Incident) {
 	i.CausedByDeployment, i.FixedByDeployment = "", ""
 	i.RestoredAt, i.ResolvedAt = i.StartedAt, i.StartedAt
 }
+
+// LeaveOut withdraws an incident of a service that is left out. It may have been another service's before, as which it was
+// told: what is not told at all stays so. Of what is left out no more is told than that.
+func LeaveOut(i *event.Incident) {
+	Withdraw(i)
+	i.Title, i.URL = "", ""
+	i.DetectedAt, i.AcknowledgedAt = time.Time{}, time.Time{}
+}
