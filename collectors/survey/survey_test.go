@@ -190,6 +190,28 @@ func TestAMicrosoftExportOfAnAnonymousForm(t *testing.T) {
 	}
 }
 
+// Forms in German: a mark of order, semicolons, decimal commas, an answer over two lines, and empty lines at the end.
+func TestAnExportInGerman(t *testing.T) {
+	csv := "\ufeffID;Startzeit;Fertigstellungszeit;E-Mail;Name;Zufrieden?;Was bremst?;Sonst?\r\n" +
+		"1;02.03.2026 13:40:00;02.03.2026 13:45:00;anonymous;;4,0;\"Builds;Docs;\";\"Zwei;\r\nZeilen\"\r\n" +
+		"2;02.03.2026 13:40:00;02.03.2026 13:46:00;ada@example.org;Ada;4,5;Docs;;\r\n" +
+		"3;02.03.2026 13:40:00;02.03.2026 13:47:00;eve@example.org;Eve;3;Docs;;\r\n;;;;;;;\r\n\r\n\r\n"
+	told := read(t, wave("time_zone: Europe/Berlin\nsubmitted: Fertigstellungszeit\nrespondent: E-Mail\nrow_id: ID\ninvited: {number: 10}\nquestions:\n"+
+		"  - {column: 'Zufrieden?', id: csat, type: csat_1_5}\n  - {column: 'Was bremst?', id: pain, type: multi_select, separator: ';'}\n  - {column: 'Sonst?', id: more, type: text}\n"), csv)
+	got := responses(told)
+	if len(got) != 2 || !got[0].SubmittedAt.Equal(at(2, 12, 45, 0)) || got[1].Respondent != "eve@example.org" {
+		t.Fatalf("got %v, %v", got, told.Report.Refused)
+	}
+	want := []event.SurveyAnswer{{Question: "csat", Score: score(4)}, {Question: "pain", Options: []string{"Builds", "Docs"}}, {Question: "more", Text: "Zwei;\r\nZeilen"}}
+	want[2].Text = strings.ReplaceAll(want[2].Text, "\r\n", "\n")
+	if diff := cmp.Diff(want, got[0].Answers); diff != "" {
+		t.Error(diff)
+	}
+	if len(told.Report.Refused) != 1 || told.Report.Refused[0].Line != 4 || told.Report.Refused[0].Column != "Zufrieden?" || !strings.Contains(told.Report.Refused[0].What, `"4,5"`) {
+		t.Errorf("a half is refused as %v", told.Report.Refused)
+	}
+}
+
 func TestEncodingsAndDelimitersAreFound(t *testing.T) {
 	rows := [][]string{{"Happy, all in all; really?", "When", "Who"}, {"4", "2026-03-02 10:00:00", "Zoë"}, {"5", "2026-03-02 11:00:00", "Jürgen"}}
 	plain := func(delimiter string) string {
@@ -255,6 +277,12 @@ func TestInstantsInTheWritingOfManyPlaces(t *testing.T) {
 		{"2026/03/02 12:05:09 AM MEZ", "", "2026-03-01T23:05:09Z"},
 		{"2026/03/30 12:05:09 PM MESZ", "", "2026-03-30T10:05:09Z"},
 		{"2026/03/02 2:05:09 p. m. CET", "", "2026-03-02T13:05:09Z"},
+		{"2026/03/02 2:05:09 p.m. EST", "", "2026-03-02T19:05:09Z"},
+		{"2026/03/02 2:05:09 P.M. GMT+1", "", "2026-03-02T13:05:09Z"},
+		{"24/11/2026 1:45:00 PM", "", "2026-11-24T13:45:00Z"},
+		{"24.11.2026 13:45:00", "", "2026-11-24T13:45:00Z"},
+		{"26/03/24 10:00", "", "refused"}, // March of 2024, or of 2026
+		{"26-11-24 10:00", "", "refused"},
 		{"2026/3/2 下午2:05:09", "", "2026-03-02T14:05:09Z"},
 		{"2026. 3. 2 오후 2:05:09", "", "2026-03-02T14:05:09Z"},
 		{"2026年3月2日 14:05:09", "", "2026-03-02T14:05:09Z"},
