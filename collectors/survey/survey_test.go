@@ -212,6 +212,24 @@ func TestAnExportInGerman(t *testing.T) {
 	}
 }
 
+// Exports of SurveyMonkey have a second line of headers, and columns without a name; those of Qualtrics have three lines.
+func TestFurtherLinesOfHeadersAreNoAnswers(t *testing.T) {
+	monkey := "Respondent ID,Collector ID,Date Created,Email Address,Happy,What slows you down?,,\n,,,,Response,Builds,Docs,Other (please specify)\n" +
+		"118,44,03/24/2026 01:45:00 PM,ada@example.org,4,Builds,,\n119,44,03/24/2026 01:46:00 PM,bob@example.org,5,,Docs,words\n"
+	qualtrics := "StartDate,RecordedDate,ResponseId,RecipientEmail,Q1\nStart Date,Recorded Date,Response ID,Recipient Email,\"How happy\nare you?\"\n" +
+		`"{""ImportId"":""startDate""}","{""ImportId"":""recordedDate""}","{""ImportId"":""_recordId""}","{""ImportId"":""recipientEmail""}","{""ImportId"":""QID1""}"` + "\n" +
+		"2026-03-24 13:40:00,2026-03-24 13:45:00,R_1,ada@example.org,4\n2026-03-24 13:40:00,2026-03-24 13:46:00,R_2,bob@example.org,5\n"
+	for name, told := range map[string]survey.Told{
+		"SurveyMonkey": read(t, wave("submitted: Date Created\nrespondent: Email Address\nrow_id: Respondent ID\ninvited: {number: 5}\n"+happy), monkey),
+		"Qualtrics":    read(t, wave("submitted: RecordedDate\nrespondent: RecipientEmail\nrow_id: ResponseId\ninvited: {number: 5}\n"+strings.Replace(happy, "Happy", "Q1", 1)), qualtrics),
+	} {
+		got := responses(told)
+		if len(got) != 2 || len(told.Report.Refused) > 0 || told.Report.Rows != 2 || !got[1].SubmittedAt.Equal(at(24, 13, 46, 0)) || *got[1].Answers[0].Score != 5 {
+			t.Errorf("%s: got %v of %d rows, refused %v", name, got, told.Report.Rows, told.Report.Refused)
+		}
+	}
+}
+
 func TestEncodingsAndDelimitersAreFound(t *testing.T) {
 	rows := [][]string{{"Happy, all in all; really?", "When", "Who"}, {"4", "2026-03-02 10:00:00", "Zoë"}, {"5", "2026-03-02 11:00:00", "Jürgen"}}
 	plain := func(delimiter string) string {
