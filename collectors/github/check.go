@@ -98,7 +98,7 @@ func (c *Connection) whoAmI(ctx context.Context, a *source.Access) error {
 			a.Who = "a token without an account"
 			return nil
 		}
-		return refused(err, answer, "the credential's account")
+		return c.refused(err, answer, "the credential's account")
 	}
 	var user github.User
 	if err := readAnswer(ctx, answer.Body, &user, "the credential's account"); err != nil {

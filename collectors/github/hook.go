@@ -150,12 +150,12 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	}
 	heard := &hearing{Receiver: r}
 	if err := hear(heard, payload); err != nil {
-		return source.Heard{}, fault.Wrap(fault.Invalid, err, "the delivery %s of GitHub's event %s", d.ID, d.Event)
+		return source.Heard{}, fault.Wrap(fault.Invalid, err, "a delivery of GitHub's event %s", d.Event)
 	}
 	// A fact that intake would refuse stays refused: an instant in the year 1, a name without an end.
 	for _, fact := range heard.Facts {
 		if wrong := event.Validate(fact); wrong != nil {
-			return source.Heard{}, fault.Wrap(fault.Invalid, wrong, "the delivery %s of GitHub's event %s", d.ID, d.Event)
+			return source.Heard{}, fault.Wrap(fault.Invalid, wrong, "a delivery of GitHub's event %s", d.Event)
 		}
 	}
 	return heard.Heard, nil
@@ -168,7 +168,7 @@ func payloadOf(d source.Delivery) ([]byte, error) {
 	}
 	form, err := url.ParseQuery(string(d.Body))
 	if err != nil || !form.Has("payload") {
-		return nil, fault.New(fault.Invalid, "the delivery %s is a form without a field payload: let the webhook send application/json", d.ID)
+		return nil, fault.New(fault.Invalid, "the delivery is a form without a field payload: let the webhook send application/json")
 	}
 	return []byte(form.Get("payload")), nil
 }

@@ -46,7 +46,7 @@ func (c *Connection) get(ctx context.Context, what, path string, query url.Value
 	}
 	defer drain(answer.Body)
 	if err := github.CheckResponse(answer); err != nil {
-		return pages{}, refused(err, answer, what)
+		return pages{}, c.refused(err, answer, what)
 	}
 	if err := readAnswer(ctx, answer.Body, into, what); err != nil {
 		return pages{}, err
@@ -117,7 +117,7 @@ func unreachable(ctx context.Context, err error, what string) error {
 }
 
 // refused is the fault of an answer that is an error. err is what go-github makes of it.
-func refused(err error, answer *http.Response, what string) error {
+func (c *Connection) refused(err error, answer *http.Response, what string) error {
 	message, blocked := http.StatusText(answer.StatusCode), ""
 	switch e := err.(type) {
 	case *github.RateLimitError, *github.AbuseRateLimitError:
@@ -135,7 +135,7 @@ func refused(err error, answer *http.Response, what string) error {
 	message = strings.TrimSuffix(message, ".")
 	switch status := answer.StatusCode; {
 	case status == http.StatusUnauthorized:
-		return fault.Replace(fault.Denied, err, "%s: the credential was refused (%s): give one that is valid", what, message)
+		return fault.Replace(fault.Denied, err, "%s: GitHub refuses the credential: it has ended, was revoked, or is mistyped; make a new one and put it in its place (%s)", c.cfg.Name, message)
 	case status == http.StatusForbidden:
 		return fault.Replace(fault.Denied, err, "%s may not be read: %s", what, lacking(message, answer.Header))
 	case status == http.StatusNotFound:
@@ -214,7 +214,7 @@ func (c *Connection) query(ctx context.Context, what, document string, variables
 		return fault.New(fault.Unavailable, "%s: %w: GitHub answers %d", what, errTooMuch, answer.StatusCode)
 	}
 	if err := github.CheckResponse(answer); err != nil {
-		return refused(err, answer, what)
+		return c.refused(err, answer, what)
 	}
 	var said struct {
 		Data   json.RawMessage `json:"data"`

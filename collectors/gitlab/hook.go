@@ -13,6 +13,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/hook"
 	"cairn/internal/rules"
 	"cairn/internal/signature"
 	"cairn/internal/source"
@@ -213,12 +214,12 @@ type pushCommit struct {
 // stays so when it is heard again.
 func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	var p payload
-	if err := json.Unmarshal(d.Body, &p); err != nil {
-		return source.Heard{}, fault.New(fault.Invalid, "the delivery %s of GitLab's event %s is no JSON of the form that GitLab sends: %w", d.ID, d.Event, err)
+	if err := hook.Decode(d.Body, &p); err != nil {
+		return source.Heard{}, fault.Wrap(fault.Invalid, err, "a delivery of GitLab's event %s", d.Event)
 	}
 	name := cmp.Or(p.ObjectKind, p.EventName)
 	if name == "" {
-		return source.Heard{}, fault.New(fault.Invalid, "the delivery %s has neither object_kind nor event_name: it does not come from GitLab", d.ID)
+		return source.Heard{}, fault.New(fault.Invalid, "the delivery has neither object_kind nor event_name: it does not come from GitLab")
 	}
 	hear, ok := map[string]func(payload) source.Heard{
 		"push":              r.push,
@@ -260,7 +261,7 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	// A fact that intake would refuse stays refused: an instant that is missing, a name without an end.
 	for _, fact := range heard.Facts {
 		if wrong := event.Validate(fact); wrong != nil {
-			return source.Heard{}, fault.Wrap(fault.Invalid, wrong, "the delivery %s of GitLab's event %s", d.ID, name)
+			return source.Heard{}, fault.Wrap(fault.Invalid, wrong, "a delivery of GitLab's event %s", name)
 		}
 	}
 	return heard, nil

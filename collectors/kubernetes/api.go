@@ -17,6 +17,7 @@ import (
 
 // api asks the cluster. The answers come whole, also those to a watch, which the cluster ends by itself after a moment.
 type api struct {
+	name   string // of the connection, for messages
 	client *http.Client
 	server string
 }
@@ -90,10 +91,10 @@ func (a api) read(ctx context.Context, path string, query url.Values) ([]byte, e
 	var s status
 	_ = json.Unmarshal(body, &s) // what is in between may answer in its own words
 	s.Code = res.StatusCode
-	return nil, refused(path, s)
+	return nil, a.refused(path, s)
 }
 
-func refused(path string, s status) error {
+func (a api) refused(path string, s status) error {
 	said := strings.ToValidUTF8(s.Message, "")
 	if len(said) > 300 {
 		said = strings.ToValidUTF8(said[:300], "") + "…"
@@ -105,7 +106,7 @@ func refused(path string, s status) error {
 	case s.expired():
 		return fmt.Errorf("%s: %w", path, errExpired)
 	case s.Code == http.StatusUnauthorized:
-		return fault.New(fault.Denied, "the cluster refuses the credential (401): its token has expired, or its account is gone; put a new one into kubeconfig")
+		return fault.New(fault.Denied, "%s: the cluster refuses the credential (401): its token has expired, or its account is gone; put a new one into kubeconfig", a.name)
 	case s.Code == http.StatusForbidden:
 		return fault.New(fault.Denied, "cairn's account may not read %s: give it list and watch there, with a ClusterRole as docs/kubernetes.md has it (the cluster says: %s)", path, said)
 	case s.Code == http.StatusNotFound:
@@ -184,7 +185,7 @@ func (a api) watch(ctx context.Context, path, version string, tell func(change) 
 			if err := json.Unmarshal(c.Object, &s); err != nil {
 				return fault.New(fault.Unavailable, "%s: a watch ended with an error that cannot be read", path)
 			}
-			return refused(path, s)
+			return a.refused(path, s)
 		}
 		if err := tell(c); err != nil {
 			return err

@@ -45,7 +45,7 @@ func New(cfg Config, _ *rules.Rules, client *http.Client, server string) (*Conne
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	c := &Connection{cfg: cfg, api: api{client: client, server: server}, askers: hook.NewMemory[asker](remembered), ahead: map[string]ahead{}}
+	c := &Connection{cfg: cfg, api: api{name: cfg.Name, client: client, server: server}, askers: hook.NewMemory[asker](remembered), ahead: map[string]ahead{}}
 	var err error
 	if c.naming, err = newNaming(cfg); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)

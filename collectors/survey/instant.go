@@ -84,7 +84,7 @@ func (m *Mapping) clock(t *table, column int) (clock, error) {
 
 // spaces are all of one kind, also in what East Asian exports write.
 func spaces(text string) string {
-	return tidy(strings.NewReplacer("a. m.", "am", "p. m.", "pm", "年", "/", "月", "/", "日", " ", "년", "/", "월", "/", "일", " ", ". ", ".", "\u200e", "", "\u200f", "").Replace(text))
+	return tidy(strings.NewReplacer("a.m.", "am", "p.m.", "pm", "A.M.", "am", "P.M.", "pm", "a. m.", "am", "p. m.", "pm", "年", "/", "月", "/", "日", " ", "년", "/", "월", "/", "일", " ", ". ", ".", "\u200e", "", "\u200f", "").Replace(text))
 }
 
 func (c clock) instant(text string) (time.Time, error) {
@@ -120,6 +120,9 @@ func (c clock) instant(text string) (time.Time, error) {
 		year, month, day = third, second, first
 	default:
 		year, month, day = third, first, second
+	}
+	if len(found[1]) <= 2 && len(found[4]) <= 2 && first > 12 && third > 12 && first <= 31 && third <= 31 && found[2] != "." {
+		return time.Time{}, fault.New(fault.Invalid, "%q does not say which of its two ends is the year: export the file with years of four digits", clip(text))
 	}
 	if year < 100 {
 		year += 2000

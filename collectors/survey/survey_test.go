@@ -190,6 +190,46 @@ func TestAMicrosoftExportOfAnAnonymousForm(t *testing.T) {
 	}
 }
 
+// Forms in German: a mark of order, semicolons, decimal commas, an answer over two lines, and empty lines at the end.
+func TestAnExportInGerman(t *testing.T) {
+	csv := "\ufeffID;Startzeit;Fertigstellungszeit;E-Mail;Name;Zufrieden?;Was bremst?;Sonst?\r\n" +
+		"1;02.03.2026 13:40:00;02.03.2026 13:45:00;anonymous;;4,0;\"Builds;Docs;\";\"Zwei;\r\nZeilen\"\r\n" +
+		"2;02.03.2026 13:40:00;02.03.2026 13:46:00;ada@example.org;Ada;4,5;Docs;;\r\n" +
+		"3;02.03.2026 13:40:00;02.03.2026 13:47:00;eve@example.org;Eve;3;Docs;;\r\n;;;;;;;\r\n\r\n\r\n"
+	told := read(t, wave("time_zone: Europe/Berlin\nsubmitted: Fertigstellungszeit\nrespondent: E-Mail\nrow_id: ID\ninvited: {number: 10}\nquestions:\n"+
+		"  - {column: 'Zufrieden?', id: csat, type: csat_1_5}\n  - {column: 'Was bremst?', id: pain, type: multi_select, separator: ';'}\n  - {column: 'Sonst?', id: more, type: text}\n"), csv)
+	got := responses(told)
+	if len(got) != 2 || !got[0].SubmittedAt.Equal(at(2, 12, 45, 0)) || got[1].Respondent != "eve@example.org" {
+		t.Fatalf("got %v, %v", got, told.Report.Refused)
+	}
+	want := []event.SurveyAnswer{{Question: "csat", Score: score(4)}, {Question: "pain", Options: []string{"Builds", "Docs"}}, {Question: "more", Text: "Zwei;\r\nZeilen"}}
+	want[2].Text = strings.ReplaceAll(want[2].Text, "\r\n", "\n")
+	if diff := cmp.Diff(want, got[0].Answers); diff != "" {
+		t.Error(diff)
+	}
+	if len(told.Report.Refused) != 1 || told.Report.Refused[0].Line != 4 || told.Report.Refused[0].Column != "Zufrieden?" || !strings.Contains(told.Report.Refused[0].What, `"4,5"`) {
+		t.Errorf("a half is refused as %v", told.Report.Refused)
+	}
+}
+
+// Exports of SurveyMonkey have a second line of headers, and columns without a name; those of Qualtrics have three lines.
+func TestFurtherLinesOfHeadersAreNoAnswers(t *testing.T) {
+	monkey := "Respondent ID,Collector ID,Date Created,Email Address,Happy,What slows you down?,,\n,,,,Response,Builds,Docs,Other (please specify)\n" +
+		"118,44,03/24/2026 01:45:00 PM,ada@example.org,4,Builds,,\n119,44,03/24/2026 01:46:00 PM,bob@example.org,5,,Docs,words\n"
+	qualtrics := "StartDate,RecordedDate,ResponseId,RecipientEmail,Q1\nStart Date,Recorded Date,Response ID,Recipient Email,\"How happy\nare you?\"\n" +
+		`"{""ImportId"":""startDate""}","{""ImportId"":""recordedDate""}","{""ImportId"":""_recordId""}","{""ImportId"":""recipientEmail""}","{""ImportId"":""QID1""}"` + "\n" +
+		"2026-03-24 13:40:00,2026-03-24 13:45:00,R_1,ada@example.org,4\n2026-03-24 13:40:00,2026-03-24 13:46:00,R_2,bob@example.org,5\n"
+	for name, told := range map[string]survey.Told{
+		"SurveyMonkey": read(t, wave("submitted: Date Created\nrespondent: Email Address\nrow_id: Respondent ID\ninvited: {number: 5}\n"+happy), monkey),
+		"Qualtrics":    read(t, wave("submitted: RecordedDate\nrespondent: RecipientEmail\nrow_id: ResponseId\ninvited: {number: 5}\n"+strings.Replace(happy, "Happy", "Q1", 1)), qualtrics),
+	} {
+		got := responses(told)
+		if len(got) != 2 || len(told.Report.Refused) > 0 || told.Report.Rows != 2 || !got[1].SubmittedAt.Equal(at(24, 13, 46, 0)) || *got[1].Answers[0].Score != 5 {
+			t.Errorf("%s: got %v of %d rows, refused %v", name, got, told.Report.Rows, told.Report.Refused)
+		}
+	}
+}
+
 func TestEncodingsAndDelimitersAreFound(t *testing.T) {
 	rows := [][]string{{"Happy, all in all; really?", "When", "Who"}, {"4", "2026-03-02 10:00:00", "Zoë"}, {"5", "2026-03-02 11:00:00", "Jürgen"}}
 	plain := func(delimiter string) string {
@@ -255,6 +295,12 @@ func TestInstantsInTheWritingOfManyPlaces(t *testing.T) {
 		{"2026/03/02 12:05:09 AM MEZ", "", "2026-03-01T23:05:09Z"},
 		{"2026/03/30 12:05:09 PM MESZ", "", "2026-03-30T10:05:09Z"},
 		{"2026/03/02 2:05:09 p. m. CET", "", "2026-03-02T13:05:09Z"},
+		{"2026/03/02 2:05:09 p.m. EST", "", "2026-03-02T19:05:09Z"},
+		{"2026/03/02 2:05:09 P.M. GMT+1", "", "2026-03-02T13:05:09Z"},
+		{"24/11/2026 1:45:00 PM", "", "2026-11-24T13:45:00Z"},
+		{"24.11.2026 13:45:00", "", "2026-11-24T13:45:00Z"},
+		{"26/03/24 10:00", "", "refused"}, // March of 2024, or of 2026
+		{"26-11-24 10:00", "", "refused"},
 		{"2026/3/2 下午2:05:09", "", "2026-03-02T14:05:09Z"},
 		{"2026. 3. 2 오후 2:05:09", "", "2026-03-02T14:05:09Z"},
 		{"2026年3月2日 14:05:09", "", "2026-03-02T14:05:09Z"},
@@ -276,7 +322,7 @@ func TestInstantsInTheWritingOfManyPlaces(t *testing.T) {
 		if list := responses(told); len(list) == 1 {
 			got = list[0].SubmittedAt.Format("2006-01-02T15:04:05.999Z07:00")
 		}
-		if got != c.want {
+		if got != c.want || (got == "refused") != (len(told.Report.Refused) == 1) { // an instant outside of the wave is not refused
 			t.Errorf("%q is %s, want %s; %v", c.text, got, c.want, told.Report.Refused)
 		}
 	}

@@ -32,6 +32,7 @@ type table struct {
 	name    string
 	form    string // for people
 	header  []string
+	width   int // most cells of a row
 	rows    []row
 	refused []Refusal
 	notes   []string
@@ -83,6 +84,7 @@ func readTable(f *File, delimiter string, wanted []string) (*table, error) {
 	}
 	again := &table{name: f.Name, form: best.form}
 	again.read(text, delimiterOf(best.form), -1, skipped)
+	again.rows = again.rows[again.furtherHeaders():]
 	if len(again.refused) >= maxRefused {
 		return nil, fault.New(fault.Invalid, "%s: %d rows cannot be taken apart, the first in line %d: is it CSV?", f.Name, len(again.refused), again.refused[0].Line)
 	}
@@ -90,6 +92,22 @@ func readTable(f *File, delimiter string, wanted []string) (*table, error) {
 		again.notes = append(again.notes, f.Name+": "+note)
 	}
 	return again, nil
+}
+
+// furtherHeaders is how many rows are headers, too: two in exports of Qualtrics, the second of them with ids in JSON, and one
+// in those of SurveyMonkey, with the options of each question.
+func (t *table) furtherHeaders() int {
+	if len(t.rows) > 1 && strings.HasPrefix(tidy(t.rows[1].at(0)), `{"ImportId":`) {
+		return 2
+	}
+	if len(t.rows) > 0 && t.surveyMonkey() && tidy(t.rows[0].at(0)) == "" {
+		return 1
+	}
+	return 0
+}
+
+func (t *table) surveyMonkey() bool {
+	return t.header[0] == "Respondent ID" && slices.Contains(t.header, "Collector ID")
 }
 
 func delimiterOf(form string) rune {
@@ -194,10 +212,14 @@ func (t *table) take(r row) bool {
 		for _, name := range r.cells[:last] {
 			t.header = append(t.header, tidy(name))
 		}
+		t.width = len(t.header)
+		if t.surveyMonkey() { // the options of a question stand under no name but for the first, also at the end
+			t.width = len(r.cells)
+		}
 		return true
 	}
-	if last > len(t.header) {
-		t.refuse(r.line, fmt.Sprintf("there are %d cells, but %d columns", last, len(t.header)))
+	if last > t.width {
+		t.refuse(r.line, fmt.Sprintf("there are %d cells, but %d columns", last, t.width))
 		return false
 	}
 	t.rows = append(t.rows, r)

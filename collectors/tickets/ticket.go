@@ -31,7 +31,7 @@ func (r *Receiver) Hear(d source.Delivery) (source.Heard, error) {
 	}
 	ticket := gjson.ParseBytes(whole)
 	if !ticket.IsObject() {
-		return source.Heard{}, fault.New(fault.Invalid, "the payload is %s: expected an object", shown(ticket))
+		return source.Heard{}, fault.New(fault.Invalid, "the payload is not an object, as a ticket is")
 	}
 	for _, rule := range r.events {
 		if got := texts(ticket.Get(rule.path)); len(got) > 0 && !rule.fit(got) {

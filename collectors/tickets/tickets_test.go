@@ -246,7 +246,7 @@ func TestAMappingOfOnesOwn(t *testing.T) {
 func TestAMappingThatDoesNotFitSaysWhereAndWhatIsThere(t *testing.T) {
 	r := receiver(t, own())
 	for text, says := range map[string]string{
-		`[]`: "the payload is a list, []: expected an object",
+		`[]`: "the payload is not an object, as a ticket is",
 		`{"ticket":{"type":"incident","prio":1,"state":"open","opened":1769940300}}`:                                                    "fields.id: nothing stands at ticket.id",
 		`{"ticket":{"id":1,"type":"incident","prio":1,"state":"open"}}`:                                                                 "fields.started: nothing stands at ticket.impact_began or ticket.opened",
 		`{"ticket":{"id":1,"type":"incident","prio":1,"opened":1769940300}}`:                                                            "fields.status: nothing stands at ticket.state",

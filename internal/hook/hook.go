@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -96,7 +97,15 @@ func Describe(connection, name, id string, h http.Header, body []byte, keep ...s
 
 // Decode reads the JSON of a delivery.
 func Decode(body []byte, into any) error {
-	if err := json.Unmarshal(body, into); err != nil {
+	err := json.Unmarshal(body, into)
+	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is { // whose own text has types of Go
+		where := "in its place"
+		if wrong.Field != "" {
+			where = "at " + wrong.Field
+		}
+		return fault.Replace(fault.Invalid, err, "the payload cannot be read: another kind of value than a JSON %s is expected %s", wrong.Value, where)
+	}
+	if err != nil {
 		return fault.New(fault.Invalid, "the payload cannot be read: %w", err)
 	}
 	return nil
