@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"cairn/internal/fault"
 )
@@ -31,6 +32,10 @@ func (a API) called() string { return cmp.Or(a.Key, "token") }
 
 // ErrRefused is in the chain of the error that a credential is refused altogether.
 var ErrRefused = errors.New("the credential is refused")
+
+// ErrBadRequest is in the chain of the error that a request is not understood: a cursor of an earlier time, or a parameter
+// that the system does not know.
+var ErrBadRequest = errors.New("the request is not understood")
 
 // Get asks for one thing, whose path may have escaped parts. Errors are faults, with what the client's errors have in
 // their chains.
@@ -70,8 +75,13 @@ func (a API) Get(ctx context.Context, path string, q url.Values, into any) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return fault.Wrap(fault.Internal, kind, "%s: what %s answered to %s has another form than it had", a.Name, a.System, path)
+		_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+		_, instant := errors.AsType[*time.ParseError](err)
+		if kind || instant {
+			return fault.Wrap(fault.Internal, err, "%s: what %s answered to %s has another form than it had", a.Name, a.System, path)
+		}
+		if f, ok := errors.AsType[*fault.Error](err); ok { // of the client: the answer is too large
+			return fault.Wrap(f.Kind, err, "%s: reading what %s answered to %s", a.Name, a.System, path)
 		}
 		return fault.Replace(fault.Unavailable, err, "%s: what %s answered to %s is no JSON, or was cut off: is the address right?", a.Name, a.System, path)
 	}
@@ -94,7 +104,11 @@ func (a API) fault(path string, response *http.Response) error {
 		return fault.New(fault.Unavailable, "%s: %s answered %s with %d: it may work later", a.Name, a.System, path, status)
 	}
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 200))
-	return fault.New(fault.Internal, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, strings.ToValidUTF8(strings.TrimSpace(string(text)), ""))
+	said := strings.ToValidUTF8(strings.TrimSpace(string(text)), "")
+	if status == http.StatusBadRequest {
+		return fault.Replace(fault.Internal, ErrBadRequest, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, said)
+	}
+	return fault.New(fault.Internal, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, said)
 }
 
 // Credential adds a header to the requests that go to one host, and to no other: a redirection elsewhere goes bare. Of
