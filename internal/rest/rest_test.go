@@ -37,6 +37,7 @@ func TestAnswersAreFaultsWithASentence(t *testing.T) {
 		{401, "", fault.Denied, "refuses the key"},
 		{403, "", fault.Denied, "needs the role Viewer"},
 		{404, "", fault.NotFound, "has no incidents"},
+		{204, "", fault.NotFound, "has no incidents"},
 		{429, "", fault.Unavailable, "limit"},
 		{502, "", fault.Unavailable, "later"},
 		{400, "since is wrong", fault.Internal, "since is wrong"},
@@ -81,6 +82,9 @@ func TestAnAnswerThatIsTooLargeSaysSo(t *testing.T) {
 		api := rest.API{Name: "ops", System: "Pager", Base: at, Client: &http.Client{Transport: breaks{fault.New(want, "so it is")}}}
 		if err := api.Get(t.Context(), "incidents", nil, &struct{}{}); fault.KindOf(err) != want {
 			t.Errorf("%v became %v: %v", want, fault.KindOf(err), err)
+		}
+		if body, err := api.Read(t.Context(), "incidents", nil); fault.KindOf(err) != want || body != nil {
+			t.Errorf("%v became %v when it was read: %v", want, fault.KindOf(err), err)
 		}
 	}
 }
