@@ -2,8 +2,10 @@ package humanitec
 
 import (
 	"context"
+	"errors"
 
 	"cairn/internal/fault"
+	"cairn/internal/rest"
 	"cairn/internal/source"
 )
 
@@ -29,10 +31,10 @@ func (c *Connection) Check(ctx context.Context) (source.Access, error) {
 	for _, thing := range things {
 		denied := ""
 		var ignored any
-		err := c.api.get(ctx, org+thing.path, nil, &ignored)
+		err := c.api.Get(ctx, org+thing.path, nil, &ignored)
 		switch kind := fault.KindOf(err); {
 		case err == nil:
-		case kind == fault.NotFound, kind == fault.Denied:
+		case kind == fault.NotFound, kind == fault.Denied && !errors.Is(err, rest.ErrRefused):
 			denied = err.Error()
 		default:
 			return a, err

@@ -108,7 +108,7 @@ func (cfg Config) address() (*url.URL, error) {
 // stream by one at a time.
 type Connection struct {
 	cfg    Config
-	api    api
+	api    rest.API
 	t      *translator
 	scheme *signature.Scheme // nil: webhooks are not heard
 
@@ -123,7 +123,7 @@ func New(cfg Config, client *http.Client) (*Connection, error) {
 		return nil, err
 	}
 	at, _ := cfg.address() // checked
-	c := &Connection{cfg: cfg, api: api{name: cfg.Name, base: at.String(), client: client}, applications: map[string]application{}}
+	c := &Connection{cfg: cfg, api: rest.API{Name: cfg.Name, System: "Humanitec", Base: at, Client: client, Needs: "the role Viewer there, for its service user"}, applications: map[string]application{}}
 	var err error
 	if c.t, err = newTranslator(cfg); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)

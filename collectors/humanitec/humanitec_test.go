@@ -22,6 +22,7 @@ import (
 	"cairn/internal/event"
 	"cairn/internal/fault"
 	"cairn/internal/hook/hooktest"
+	"cairn/internal/rest"
 	"cairn/internal/rules"
 	"cairn/internal/source"
 )
@@ -696,6 +697,14 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 		access, err := p.connection.Check(t.Context())
 		if err != nil || len(access.Things) != 2 || access.Things[0].Denied != "" || !strings.Contains(access.Things[1].Denied, want) || (want == "") != (access.Things[1].Denied == "") {
 			t.Errorf("%s: check says %+v, %v", version, access, err)
+		}
+	}
+	o.fail = map[string]int{"/artefacts": http.StatusUnauthorized, "/projects": http.StatusUnauthorized}
+	for _, version := range []string{humanitec.V1, humanitec.V2} {
+		p.cfg.Version, p.positions = version, map[string]string{}
+		p.begin()
+		if _, err := p.connection.Check(t.Context()); fault.KindOf(err) != fault.Denied || !errors.Is(err, rest.ErrRefused) {
+			t.Errorf("%s: check of a token that is refused says %v", version, err)
 		}
 	}
 	for _, position := range []string{"x", `{"v":2}`, `{"v":1,"applications":3}`} {

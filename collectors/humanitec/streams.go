@@ -142,7 +142,7 @@ func (c *Connection) turn(s source.Stream, position string, asOf time.Time, read
 // get asks for one thing of the organisation, and counts it.
 func (t *Turn) get(ctx context.Context, below string, q url.Values, into any) error {
 	t.Asked()
-	return t.c.api.get(ctx, path("orgs", t.c.cfg.Organisation)+"/"+below, q, into)
+	return t.c.api.Get(ctx, path("orgs", t.c.cfg.Organisation)+"/"+below, q, into)
 }
 
 // tell yields what a deployment tells.

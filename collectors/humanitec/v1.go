@@ -10,6 +10,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/turn"
 )
 
@@ -368,7 +369,7 @@ func (t *Turn) artefact(ctx context.Context, name string) ([]artefactVersion, er
 	var versions []artefactVersion
 	err := t.get(ctx, "artefact-versions", url.Values{"name": {name}, "archived": {"true"}}, &versions)
 	switch kind := fault.KindOf(err); {
-	case err == nil, kind == fault.NotFound, kind == fault.Invalid, kind == fault.Denied && !errors.Is(err, errRefused):
+	case err == nil, kind == fault.NotFound, errors.Is(err, rest.ErrBadRequest), kind == fault.Denied && !errors.Is(err, rest.ErrRefused):
 	default:
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 	"cairn/internal/turn"
 )
 
@@ -231,7 +233,7 @@ func (t *Turn) historyOfProject(ctx context.Context, p *deploymentsPosition) err
 		}
 	}
 	list, err := t.page(ctx, "deployments", p.Page)
-	if err != nil && p.Page != "" && fault.KindOf(err) == fault.Invalid {
+	if err != nil && p.Page != "" && errors.Is(err, rest.ErrBadRequest) {
 		p.Page = "" // the place in the list is no longer known: from the beginning, which tells some again
 		t.Move(p)
 		return nil

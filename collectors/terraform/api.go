@@ -1,26 +1,19 @@
 package terraform
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"cairn/internal/fault"
 	"cairn/internal/hook"
+	"cairn/internal/rest"
 )
 
-// api asks the API, which speaks JSON:API. It is the one place where requests are made.
-type api struct {
-	name   string // of the connection, for errors
-	base   string
-	client *http.Client
-}
+// api asks the API, which speaks JSON:API.
+type api struct{ rest.API }
 
 // perPage is how many things are given at most on a page.
 const perPage = 100
@@ -64,23 +57,13 @@ func (d document) included(kind, id string) (thing, bool) {
 // get asks for a document. Errors are faults.
 func (a api) get(ctx context.Context, path string, q url.Values) (document, error) {
 	var d document
-	body, err := a.raw(ctx, "/api/v2/"+path, q)
-	if err != nil {
-		return d, err
-	}
-	return d, a.decode(path, body, &d)
+	err := a.Get(ctx, path, q, &d)
+	return d, err
 }
 
-func (a api) decode(path string, body []byte, into any) error {
-	err := json.Unmarshal(body, into)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntax):
-		return fault.Replace(fault.Unavailable, err, "%s: the answer of Terraform to %s was cut off", a.name, path)
-	}
-	return fault.Wrap(fault.Internal, err, "%s: what Terraform answered to %s has another form than it had", a.name, path)
+// decode reads the data of a document, which is JSON.
+func (a api) decode(path string, data []byte, into any) error {
+	return fault.Wrap(fault.Internal, json.Unmarshal(data, into), "%s: what Terraform answered to %s has another form than it had", a.Name, path)
 }
 
 // list asks for a page of a list, and what follows it.
@@ -95,69 +78,6 @@ func (a api) list(ctx context.Context, path string, q url.Values, page int) ([]t
 	}
 	var things []thing
 	return things, d, a.decode(path, d.Data, &things)
-}
-
-// maxAnswer bounds what is read of an answer; the transport has a bound of its own.
-const maxAnswer = 64 << 20
-
-func (a api) raw(ctx context.Context, path string, q url.Values) ([]byte, error) {
-	target := a.base + path
-	if len(q) > 0 {
-		target += "?" + q.Encode()
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "%s: asking Terraform for %s", a.name, path)
-	}
-	r.Header.Set("Accept", "application/vnd.api+json, application/json")
-	r.Header.Set("User-Agent", "cairn")
-	answer, err := a.client.Do(r)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		var address *url.Error
-		if errors.As(err, &address) {
-			err = address.Err // the address may carry a secret of its own
-		}
-		if f, ok := errors.AsType[*fault.Error](err); ok {
-			return nil, fault.Wrap(f.Kind, err, "%s: asking Terraform for %s", a.name, path)
-		}
-		return nil, fault.Wrap(fault.Unavailable, err, "%s: asking Terraform for %s", a.name, path)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<16))
-		return nil, a.fault(path, answer.StatusCode)
-	}
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(io.LimitReader(answer.Body, maxAnswer)); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fault.Replace(fault.Unavailable, err, "%s: the answer of Terraform to %s was cut off", a.name, path)
-	}
-	return body.Bytes(), nil
-}
-
-// errRefused is in the chain of the error that the token is refused altogether.
-var errRefused = errors.New("the token is refused")
-
-// fault says what a status means. Terraform answers 404 also where the token may not read.
-func (a api) fault(path string, status int) error {
-	switch {
-	case status == http.StatusUnauthorized:
-		return fault.Replace(fault.Denied, errRefused, "%s: Terraform refuses the token: it has ended, was revoked, or is mistyped; make a new one and put it in its place", a.name)
-	case status == http.StatusForbidden:
-		return fault.New(fault.Denied, "%s: the token may not read %s: it has to be a team's or a user's that may read runs", a.name, path)
-	case status == http.StatusNotFound, status == http.StatusNoContent, status == http.StatusGone:
-		return fault.New(fault.NotFound, "%s: Terraform has no %s, or does not show it to the token", a.name, path)
-	case status == http.StatusTooManyRequests:
-		return fault.New(fault.Unavailable, "%s: the limit of Terraform on requests is reached", a.name)
-	case status >= 500:
-		return fault.New(fault.Unavailable, "%s: Terraform answered %s with %d: it may work later", a.name, path, status)
-	}
-	return fault.New(fault.Internal, "%s: Terraform answered %s with %d", a.name, path, status)
 }
 
 // run is a run with what belongs to it.

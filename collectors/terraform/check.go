@@ -78,7 +78,7 @@ func (c *Connection) try(ctx context.Context, a *source.Access, workspace string
 	if len(c.cfg.GoldenModules) == 0 || at < 0 {
 		return nil
 	}
-	_, err = c.api.raw(ctx, "/api/v2/plans/"+url.PathEscape(things[at].related("plan"))+"/json-output", nil)
+	_, err = c.api.Read(ctx, "plans/"+url.PathEscape(things[at].related("plan"))+"/json-output", nil)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Denied) {
 		a.Notes = append(a.Notes, "The plans of the workspace "+workspace+" are not shown to the token: golden_modules needs one with admin access to the workspaces. Without, modules are not known.")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"cairn/internal/event"
 	"cairn/internal/fault"
+	"cairn/internal/rest"
 	"cairn/internal/source"
 	"cairn/internal/turn"
 )
@@ -333,10 +334,10 @@ func (t *Turn) plan(ctx context.Context, r run) (*plan, error) {
 	t.Asked()
 	t.Asked() // the plan itself lies behind a redirection
 	path := "plans/" + url.PathEscape(r.Plan) + "/json-output"
-	body, err := t.c.api.raw(ctx, "/api/v2/"+path, nil)
+	body, err := t.c.api.Read(ctx, path, nil)
 	switch kind := fault.KindOf(err); {
 	case err == nil:
-	case kind == fault.NotFound, kind == fault.Denied && !errors.Is(err, errRefused), kind == fault.TooLarge, kind == fault.Internal:
+	case kind == fault.NotFound, kind == fault.Denied && !errors.Is(err, rest.ErrRefused), kind == fault.TooLarge, kind == fault.Internal:
 		t.Applied(planHidden, r.ID)
 		return nil, nil
 	default:

@@ -154,7 +154,10 @@ func New(cfg Config, client *http.Client) (*Connection, error) {
 		return nil, err
 	}
 	at, _ := addressOf(cfg.URL) // checked
-	c := &Connection{cfg: cfg, api: api{name: cfg.Name, base: at.String(), client: client}, workspaces: map[string]workspace{}}
+	c := &Connection{cfg: cfg, api: api{rest.API{
+		Name: cfg.Name, System: "Terraform", Base: at.JoinPath("api/v2"), Client: client, Accept: "application/vnd.api+json, application/json",
+		Needs: "to be a team's or a user's that may read runs",
+	}}, workspaces: map[string]workspace{}}
 	var err error
 	if c.t, err = newTranslator(cfg, at.String()); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "connection %s", cfg.Name)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"cairn/internal/fault"
 )
@@ -32,16 +33,63 @@ func (a API) called() string { return cmp.Or(a.Key, "token") }
 // ErrRefused is in the chain of the error that a credential is refused altogether.
 var ErrRefused = errors.New("the credential is refused")
 
+// ErrBadRequest is in the chain of the error that a request is not understood: a cursor of an earlier time, or a parameter
+// that the system does not know.
+var ErrBadRequest = errors.New("the request is not understood")
+
 // Get asks for one thing, whose path may have escaped parts. Errors are faults, with what the client's errors have in
 // their chains.
 func (a API) Get(ctx context.Context, path string, q url.Values, into any) error {
+	response, err := a.ask(ctx, path, q)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+		_, instant := errors.AsType[*time.ParseError](err)
+		if kind || instant {
+			return fault.Wrap(fault.Internal, err, "%s: what %s answered to %s has another form than it had", a.Name, a.System, path)
+		}
+		return a.cut(ctx, path, err)
+	}
+	return nil
+}
+
+// Read is Get for a thing of any form, as it comes.
+func (a API) Read(ctx context.Context, path string, q url.Values) ([]byte, error) {
+	response, err := a.ask(ctx, path, q)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, a.cut(ctx, path, err)
+	}
+	return body, nil
+}
+
+// cut says why an answer does not come to its end.
+func (a API) cut(ctx context.Context, path string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok { // of the client: the answer is too large
+		return fault.Wrap(f.Kind, err, "%s: reading what %s answered to %s", a.Name, a.System, path)
+	}
+	return fault.Replace(fault.Unavailable, err, "%s: what %s answered to %s is no JSON, or was cut off: is the address right?", a.Name, a.System, path)
+}
+
+// ask asks for one thing: its answer is a 200, with a body that has to be closed, or a fault.
+func (a API) ask(ctx context.Context, path string, q url.Values) (*http.Response, error) {
 	at := strings.TrimRight(a.Base.String(), "/") + "/" + strings.TrimLeft(path, "/")
 	if len(q) > 0 {
 		at += "?" + q.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "%s: asking %s for %s", a.Name, a.System, path)
+		return nil, fault.Wrap(fault.Internal, err, "%s: asking %s for %s", a.Name, a.System, path)
 	}
 	request.Header.Set("User-Agent", "cairn")
 	request.Header.Set("Accept", "application/json")
@@ -51,7 +99,7 @@ func (a API) Get(ctx context.Context, path string, q url.Values, into any) error
 	response, err := a.Client.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the address, which may hold more than is told
@@ -60,22 +108,13 @@ func (a API) Get(ctx context.Context, path string, q url.Values, into any) error
 		if f, ok := errors.AsType[*fault.Error](err); ok {
 			kind = f.Kind
 		}
-		return fault.Wrap(kind, err, "%s: asking %s for %s", a.Name, a.System, path)
+		return nil, fault.Wrap(kind, err, "%s: asking %s for %s", a.Name, a.System, path)
 	}
-	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return a.fault(path, response)
+		defer response.Body.Close()
+		return nil, a.fault(path, response)
 	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return fault.Wrap(fault.Internal, kind, "%s: what %s answered to %s has another form than it had", a.Name, a.System, path)
-		}
-		return fault.Replace(fault.Unavailable, err, "%s: what %s answered to %s is no JSON, or was cut off: is the address right?", a.Name, a.System, path)
-	}
-	return nil
+	return response, nil
 }
 
 // fault says what an answer other than 200 means.
@@ -86,7 +125,7 @@ func (a API) fault(path string, response *http.Response) error {
 		return fault.Replace(fault.Denied, ErrRefused, "%s: %s refuses the %s: it has ended, was revoked, or is mistyped; make a new one and put it in its place", a.Name, a.System, a.called())
 	case status == http.StatusForbidden:
 		return fault.New(fault.Denied, "%s: the %s may not read %s: it needs %s", a.Name, a.called(), path, a.Needs)
-	case status == http.StatusNotFound, status == http.StatusGone:
+	case status == http.StatusNotFound, status == http.StatusNoContent, status == http.StatusGone:
 		return fault.New(fault.NotFound, "%s: %s has no %s, or does not show it to the %s", a.Name, a.System, path, a.called())
 	case status == http.StatusTooManyRequests:
 		return fault.New(fault.Unavailable, "%s: the limit of %s on requests is reached", a.Name, a.System)
@@ -94,7 +133,11 @@ func (a API) fault(path string, response *http.Response) error {
 		return fault.New(fault.Unavailable, "%s: %s answered %s with %d: it may work later", a.Name, a.System, path, status)
 	}
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 200))
-	return fault.New(fault.Internal, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, strings.ToValidUTF8(strings.TrimSpace(string(text)), ""))
+	said := strings.ToValidUTF8(strings.TrimSpace(string(text)), "")
+	if status == http.StatusBadRequest {
+		return fault.Replace(fault.Internal, ErrBadRequest, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, said)
+	}
+	return fault.New(fault.Internal, "%s: %s answered %s with %d: %s", a.Name, a.System, path, status, said)
 }
 
 // Credential adds a header to the requests that go to one host, and to no other: a redirection elsewhere goes bare. Of
