@@ -130,6 +130,43 @@ func TestTheSendersOwnExampleIsVerified(t *testing.T) {
 	t.Error("there is no example")
 }
 
+// Of all that PagerDuty can send, what is about an incident itself tells the incident as it then was; what was added to one, and
+// what happened to services, is none of ours, whatever its fields look like.
+func TestEachTypeOfEventIsHeardOrIgnored(t *testing.T) {
+	for _, what := range []string{
+		"triggered", "acknowledged", "unacknowledged", "delegated", "escalated", "reassigned", "reopened", "resolved", "priority_updated", "incident_type.changed", "service_updated",
+		"something_new",
+	} {
+		heard, err := hooktest.Receive(t, receiver(t, secret), happened(what, "05", "acknowledged", `,"number":2126,"incident_key":null,"teams":[{"id":"T1","type":"team_reference"}],"assignees":[],`+
+			`"escalation_policy":{"id":"E1","summary":"Default"},"conference_bridge":{"conference_number":"+1 555 0100"},"priority":null,"resolve_reason":null,"incident_type":{"name":"major"}`), at(6))
+		if err != nil || len(heard.Facts) != 1 || heard.Facts[0].(*event.Incident).Service != "shop" {
+			t.Errorf("incident.%s: got %v, %v", what, heard, err)
+		}
+	}
+	for what, data := range map[string]string{
+		"incident.annotated":                      `{"id":"N1","type":"incident_note","incident":{"id":"Q1","type":"incident_reference"},"content":"on it","trimmed":false}`,
+		"incident.conference_bridge.updated":      `{"type":"incident_conference_bridge","incident":{"id":"Q1"},"conference_numbers":[{"label":"","number":"+1 555 0100"}],"conference_url":null}`,
+		"incident.custom_field_values.updated":    `{"type":"incident_field_values","incident":{"id":"Q1"},"custom_fields":[{"id":"F1","value":["a","b"],"type":"field_value"}],"changed_custom_fields":["F1"]}`,
+		"incident.responder.added":                `{"type":"incident_responder","incident":{"id":"Q1"},"user":{"id":"U1"},"state":"pending","message":"please","escalation_policy":null}`,
+		"incident.responder.replied":              `{"type":"incident_responder","incident":{"id":"Q1"},"user":{"id":"U1"},"state":"accepted","title":null}`,
+		"incident.status_update_published":        `{"id":"S1","type":"incident_status_update","incident":{"id":"Q1"},"message":"better","trimmed":false}`,
+		"incident.workflow.started":               `{"id":"W1","type":"incident_workflow_instance","incident":{"id":"Q1"},"summary":"call all","incident_workflow":{"id":"IW1"}}`,
+		"incident.workflow.completed":             `{"id":"W1","type":"incident_workflow_instance","incident":{"id":"Q1"},"status":{"state":"done"}}`,
+		"incident.role.assigned":                  `{"type":"incident_role","title":{"text":"Commander"},"service":"P1"}`,
+		"service.created":                         `{"id":"P1","type":"service","summary":"API","status":"active","created_at":"2026-02-01T10:00:00Z","teams":[]}`,
+		"service.updated":                         `{"id":"P1","type":"service","summary":"API","alert_creation":"create_alerts_and_incidents"}`,
+		"service.deleted":                         `{"id":"P1","type":"service"}`,
+		"service.custom_field_values.updated":     `{"type":"service_field_values","service":{"id":"P1"},"custom_fields":[]}`,
+		"pagey.ping":                              `{"type":"ping","message":"Hello from your friend Pagey!"}`,
+		"subscription.something_that_has_no_data": `null`,
+	} {
+		body := fmt.Sprintf(`{"event":{"id":"01","event_type":%q,"resource_type":%q,"occurred_at":"2026-02-01T10:05:00Z","agent":{"id":"U1","type":"user_reference"},"client":null,"data":%s}}`, what, strings.SplitN(what, ".", 2)[0], data)
+		if heard, err := hooktest.Receive(t, receiver(t, secret), signed(body), at(6)); err != nil || heard.Ignored == "" {
+			t.Errorf("%s: got %v, %v", what, heard, err)
+		}
+	}
+}
+
 func TestWhatIsNoIncidentOfOursIsIgnored(t *testing.T) {
 	for _, body := range []string{
 		`{"event":{"event_type":"incident.annotated","data":{"type":"incident_note","incident":{"id":"Q1"}}}}`,

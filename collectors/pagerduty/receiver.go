@@ -27,15 +27,21 @@ func (c *Incidents) Describe(h http.Header, body []byte) source.Delivery {
 	return hook.Describe(c.cfg.Name, p.Event.Type, id, h, body, "X-Webhook-Id", "X-Webhook-Subscription")
 }
 
-type payload struct{ Event occurrence }
+type payload struct{ Event happened }
 
-// occurrence is something that happened to an incident, with the incident as it was then.
-type occurrence struct {
+// happened is something that happened, with what it happened to, or what was added to it.
+type happened struct {
 	ID         string
 	Type       string `json:"event_type"`
 	OccurredAt string `json:"occurred_at"`
-	Data       incident
-	at         time.Time
+	Data       json.RawMessage
+}
+
+// occurrence is something that happened to an incident, with the incident as it was then.
+type occurrence struct {
+	Type string
+	Data incident
+	at   time.Time
 }
 
 // ignoredOther is the reason to ignore a delivery.
@@ -60,15 +66,20 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 	if err := hook.Decode(d.Body, &p); err != nil {
 		return source.Heard{}, err
 	}
-	e := p.Event
-	switch {
-	case e.Type == "":
+	// Notes, responders, services and the like have fields of the same names and other forms.
+	var data struct{ Type string }
+	switch err := json.Unmarshal(p.Event.Data, &data); {
+	case p.Event.Type == "":
 		return source.Heard{}, fault.New(fault.Invalid, "the payload has no event.event_type: webhooks of the third version have one")
-	case !strings.HasPrefix(e.Type, "incident.") || e.Data.Type != "incident":
+	case !strings.HasPrefix(p.Event.Type, "incident."), err == nil && data.Type != "incident":
 		return source.Heard{Ignored: ignoredOther}, nil
 	}
+	e := occurrence{Type: p.Event.Type}
+	if err := hook.Decode(p.Event.Data, &e.Data); err != nil {
+		return source.Heard{}, err
+	}
 	var err error
-	if e.at, err = hook.Instant("event.occurred_at", e.OccurredAt); err != nil {
+	if e.at, err = hook.Instant("event.occurred_at", p.Event.OccurredAt); err != nil {
 		return source.Heard{}, err
 	}
 	if e.at.IsZero() || e.Data.ID == "" {
