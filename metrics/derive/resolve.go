@@ -112,6 +112,7 @@ type finder struct {
 	artifact map[string]release
 	releases map[[2]string]release        // by repository and version, as told
 	commits  map[string]map[string]string // repository -> beginning of a name -> commit, "" for several
+	known    func(repository, sha string) bool
 	age      func(repository, sha string) int64
 }
 
@@ -187,6 +188,10 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 				f.releases[[2]string{row.Repository, strings.Join(parts[len(parts)-2:], "/")}] = row
 			}
 		}
+	}
+	f.known = func(repository, sha string) bool {
+		r := repos[repository]
+		return r != nil && r.Graph.Known(sha)
 	}
 	f.age = func(repository, sha string) int64 {
 		if r := repos[repository]; r != nil {
@@ -298,7 +303,7 @@ func (f *finder) find(r *run) ([]attribution.Revision, string) {
 		} else if of, ok := f.release(n.Repository, n.SHA); ok && !revision.IsCommit(n.SHA) {
 			n.SHA, by = of.SHA, byReleaseTag
 		}
-		if !revision.IsCommit(n.SHA) {
+		if !revision.IsCommit(n.SHA) && !f.known(n.Repository, n.SHA) {
 			by = "" // what was told is no commit, and none was found by it
 		}
 		rule = cmp.Or(rule, by)
