@@ -4,7 +4,8 @@ SELECT r.source AS source, r.rules AS rules, r.missing AS missing, r.latest AS l
 FROM
 (
     SELECT toString(source) AS source, sumMap(map(toString(found_by), toInt64(1))) AS rules, toInt64(countIf(found_by = '')) AS missing,
-           maxIf(at, found_by = '') AS latest, argMaxIf(toString(service), (at, run), found_by = '') AS of_service, argMaxIf(run, (at, run), found_by = '') AS latest_run
+           maxIf(at, found_by = '') AS latest, argMaxIf(toString(service), (at, run), found_by = '') AS of_service, argMaxIf(run, (at, run), found_by = '') AS latest_run,
+           argMaxIf(@told_id, (at, run), found_by = '') AS told_id
     FROM attributed_runs FINAL
     WHERE status = 'succeeded' AND at > {as_of:DateTime64(3, 'UTC')} - INTERVAL 90 DAY AND at <= {as_of:DateTime64(3, 'UTC')}
     GROUP BY source
@@ -16,5 +17,5 @@ LEFT JOIN
            any(arrayMap(v -> concat(v.repository, ' at ', v.sha), arrayFilter(v -> v.role != 'config', revisions))) AS named
     FROM deployments
     GROUP BY source, id
-) AS d ON d.source = r.source AND d.id = replaceRegexpOne(if(startsWith(r.latest_run, concat(r.source, ':')), substring(r.latest_run, length(r.source) + 2), r.latest_run), '#[0-9]+$', '')
+) AS d ON d.source = r.source AND d.id = r.told_id
 ORDER BY source
