@@ -13,6 +13,15 @@ import (
 
 type row = map[string]any
 
+// revision is one of a deployment's, as a row has it.
+type revision struct {
+	Repository  string `ch:"repository"`
+	SHA         string `ch:"sha"`
+	PreviousSHA string `ch:"previous_sha"`
+	Role        string `ch:"role"`
+	Rule        string `ch:"rule"`
+}
+
 // What cannot be joined is told with the line that would join it: a name that nobody has, one that several have, and a
 // deployment whose commit nobody knows.
 func TestWhatCannotBeJoinedIsTold(t *testing.T) {
@@ -28,13 +37,6 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 			r[name] = value
 		}
 		insert(t, st, "deployments", r)
-	}
-	type revision struct {
-		Repository  string `ch:"repository"`
-		SHA         string `ch:"sha"`
-		PreviousSHA string `ch:"previous_sha"`
-		Role        string `ch:"role"`
-		Rule        string `ch:"rule"`
 	}
 	whole := row{"revisions": []revision{{"acme/shop", "1b3fa0c2d4e5f60718293a4b5c6d7e8f90a1b2c3", "", "source", "origin_revision"}}}
 	config := []revision{{"acme/config", "2b3fa0c2d4e5f60718293a4b5c6d7e8f90a1b2c3", "", "config", "commit"}}
@@ -85,13 +87,6 @@ func TestWhatCannotBeJoinedIsTold(t *testing.T) {
 // chance; the line leaves out the one that knows fewer commits.
 func TestDeploymentsThatTwoSourcesTellAreFound(t *testing.T) {
 	st, e := beside(t)
-	type revision struct {
-		Repository  string `ch:"repository"`
-		SHA         string `ch:"sha"`
-		PreviousSHA string `ch:"previous_sha"`
-		Role        string `ch:"role"`
-		Rule        string `ch:"rule"`
-	}
 	insert(t, st, "services", row{"id": "shop", "aliases": []string{"shop-prod"}, "updated_at": "2026-01-01 00:00:00", "version": 1})
 	n := 0
 	deploy := func(source, service, environment string, day int, clock string, known bool) {
