@@ -112,12 +112,11 @@ type finder struct {
 	artifact map[string]release
 	releases map[[2]string]release        // by repository and version, as told
 	commits  map[string]map[string]string // repository -> beginning of a name -> commit, "" for several
-	known    func(repository, sha string) bool
-	age      func(repository, sha string) int64
+	repos    map[string]*repository
 }
 
 func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repos map[string]*repository) (*finder, error) {
-	f := &finder{name: lastPart(svc.id), artifact: map[string]release{}, releases: map[[2]string]release{}, commits: map[string]map[string]string{}}
+	f := &finder{name: lastPart(svc.id), artifact: map[string]release{}, releases: map[[2]string]release{}, commits: map[string]map[string]string{}, repos: repos}
 	for _, p := range svc.parts {
 		f.parts = append(f.parts, p.repository)
 	}
@@ -189,19 +188,23 @@ func (d *Deriver) newFinder(ctx context.Context, svc *service, open []*run, repo
 			}
 		}
 	}
-	f.known = func(repository, sha string) bool {
-		r := repos[repository]
-		return r != nil && r.Graph.Known(sha)
-	}
-	f.age = func(repository, sha string) int64 {
-		if r := repos[repository]; r != nil {
-			if c, ok := r.Graph.Find(sha); ok {
-				return r.Graph.CommittedAt(c)
-			}
-		}
-		return attribution.Absent
-	}
 	return f, nil
+}
+
+// known says whether a commit of exactly this name was told.
+func (f *finder) known(repository, sha string) bool {
+	r := f.repos[repository]
+	return r != nil && r.Graph.Known(sha)
+}
+
+// age is when a commit was made; attribution.Absent when it is not known.
+func (f *finder) age(repository, sha string) int64 {
+	if r := f.repos[repository]; r != nil {
+		if c, ok := r.Graph.Find(sha); ok {
+			return r.Graph.CommittedAt(c)
+		}
+	}
+	return attribution.Absent
 }
 
 // namesOf are the names under which an image may have been told as an artifact, the most telling first: its digest, as it
