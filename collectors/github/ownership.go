@@ -56,7 +56,7 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 	if err != nil {
 		return err
 	}
-	p.Left = t.left(p.Left, catalogue.Left)
+	p.Left = catalogue.Unfollowed(p.Left, t.applied)
 	owned := map[string][]string{}
 	for _, c := range components {
 		if err := t.tellComponent(&p, c.service); err != nil {
@@ -90,22 +90,6 @@ func readOwnershipTurn(ctx context.Context, t *Turn) error {
 	p.Read = true
 	t.position = position(p)
 	return nil
-}
-
-// left counts the targets of Locations that are not followed, up to a hundred, without those that were counted before. It
-// returns all of them.
-func (t *Turn) left(before []string, now []owners.Left) []string {
-	var all []string
-	for _, l := range now {
-		if len(all) == 100 || slices.Contains(all, l.Target) {
-			continue
-		}
-		all = append(all, l.Target)
-		if !slices.Contains(before, l.Target) {
-			t.applied("catalog-info.yaml: a target that "+l.Why, l.Target)
-		}
-	}
-	return all
 }
 
 // tellOwners tells whose a service has become, and whose it no longer is.

@@ -68,7 +68,7 @@ func readOwnership(ctx context.Context, t *Turn) error {
 			return err
 		}
 	}
-	p.Left = t.left(p.Left, catalogue.Left)
+	p.Left = catalogue.Unfollowed(p.Left, t.applied)
 	if catalogue.Part { // what was not found may lie in a file that was not read
 		for service, before := range p.Owners {
 			if _, is := now[service]; !is {
@@ -106,22 +106,6 @@ func readOwnership(ctx context.Context, t *Turn) error {
 	t.report.Done, t.report.Total = int64(len(told)), int64(len(told))
 	t.move(p)
 	return nil
-}
-
-// left counts the targets of Locations that are not followed, up to a hundred, without those that were counted before. It
-// returns all of them.
-func (t *Turn) left(before []string, now []owners.Left) []string {
-	var all []string
-	for _, l := range now {
-		if len(all) == 100 || slices.Contains(all, l.Target) {
-			continue
-		}
-		all = append(all, l.Target)
-		if !slices.Contains(before, l.Target) {
-			t.applied(catalogFile+": a target that "+l.Why, l.Target)
-		}
-	}
-	return all
 }
 
 // tellDescribed tells a service that the file for the catalogue describes, when it is new or has changed: as of 1970 and

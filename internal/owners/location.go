@@ -61,6 +61,25 @@ type Catalogue struct {
 	Part bool
 }
 
+// maxLeft bounds how many targets that were not followed are remembered.
+const maxLeft = 100
+
+// Unfollowed are the targets that were not followed, up to a hundred, each once. Those that are not among the ones of the look
+// before are counted, as what a rule was applied to.
+func (c Catalogue) Unfollowed(before []string, applied func(rule, example string)) []string {
+	var all []string
+	for _, l := range c.Left {
+		if len(all) == maxLeft || slices.Contains(all, l.Target) {
+			continue
+		}
+		all = append(all, l.Target)
+		if !slices.Contains(before, l.Target) {
+			applied("catalog-info.yaml: a target that "+l.Why, l.Target)
+		}
+	}
+	return all
+}
+
 // Read reads a file of the catalogue and, as its Locations say, those of the same repository that belong to it: by a path
 // from the file that names them, by a pattern, or by an address. What lies elsewhere is not followed, and no file is read
 // twice. Errors are those of the repository.
