@@ -157,20 +157,16 @@ func (c *Incidents) Hear(d source.Delivery) (source.Heard, error) {
 		}
 	}
 	service, fits := c.services.Of(append(append(names, now.Entity), now.Tags...)...)
-	switch {
-	case fits && service == "":
-		hook.LeaveOut(f)
-		f.UpdatedAt = hook.At(now.at, len(parts), most)
-		return hook.Told(c.cfg.Name, f)
-	case fits:
-		f.Service = service
-	case len(names) > 0:
+	if f.Service = service; !fits && len(names) > 0 {
 		f.Service = names[0]
 	}
 	if end, over := parts[closed]; over {
 		f.RestoredAt, f.ResolvedAt = end.at, end.at
 	} else if _, gone := parts[deleted]; gone {
 		hook.Withdraw(f)
+	}
+	if fits && service == "" {
+		hook.LeaveOut(f)
 	}
 	f.UpdatedAt = hook.At(now.at, len(parts), most)
 	return hook.Told(c.cfg.Name, f)
