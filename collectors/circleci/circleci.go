@@ -81,7 +81,7 @@ func New(cfg Config, r *rules.Rules, client *http.Client) (*Connection, error) {
 		return nil, err
 	}
 	if cfg.Hears() {
-		if c.scheme, err = signature.HexList("Circleci-Signature", cfg.WebhookSecrets...); err != nil {
+		if c.scheme, err = signature.CircleCI(cfg.WebhookSecrets...); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "webhook_secrets")
 		}
 	}
