@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cairn/docs"
@@ -67,22 +68,20 @@ func (c *connectSystem) giveManifests(w *world, address string, config any) erro
 		return fault.New(fault.NotFound, "there are no files for %s: docs/%[1]s.md says what to do there", c.system)
 	}
 	secret := webhookSecret(optionsOf(c.system), config)
-	for _, m := range list {
-		text := m.filled(address, c.system, nameOf(config), secret)
-		if c.Manifest != "" {
-			if m.name == c.Manifest {
-				_, err := fmt.Fprint(w.stdout, text)
-				return err
-			}
-			continue
+	if c.Manifest != "" {
+		i := slices.IndexFunc(list, func(m manifest) bool { return m.name == c.Manifest })
+		if i < 0 {
+			return fault.New(fault.NotFound, "there is no file %s for %s; there are: %s", c.Manifest, c.system, strings.Join(manifestNames(list), ", "))
 		}
-		if err := writeManifest(filepath.Join(c.Manifests, m.name), text); err != nil {
+		_, err := fmt.Fprint(w.stdout, list[i].filled(address, c.system, nameOf(config), secret))
+		return err
+	}
+	for _, m := range list {
+		path := filepath.Join(c.Manifests, m.name)
+		if err := writeManifest(path, m.filled(address, c.system, nameOf(config), secret)); err != nil {
 			return err
 		}
-		fmt.Fprintf(w.stdout, "Written: %s\n", filepath.Join(c.Manifests, m.name))
-	}
-	if c.Manifest != "" {
-		return fault.New(fault.NotFound, "there is no file %s for %s; there are: %s", c.Manifest, c.system, strings.Join(manifestNames(list), ", "))
+		fmt.Fprintf(w.stdout, "Written: %s\n", path)
 	}
 	var left []string
 	if address == placeholderAddress {
