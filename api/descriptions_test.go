@@ -5,16 +5,14 @@ import (
 	"encoding/json"
 	"flag"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"cairn/api"
+	"cairn/internal/codedoc"
 )
 
 var update = flag.Bool("update", false, "rewrite the descriptions of the document from the comments of the code")
@@ -22,30 +20,9 @@ var update = flag.Bool("update", false, "rewrite the descriptions of the documen
 // The document says of types and fields what the comments of the code say.
 func TestDescriptionsAreTheCommentsOfTheCode(t *testing.T) {
 	comments := map[string]string{}
-	files := token.NewFileSet()
 	for _, pattern := range []string{"*.go", "../metrics/*.go", "../internal/problem/*.go"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
-			}
-			file, err := parser.ParseFile(files, path, nil, parser.ParseComments)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				declared, ok := n.(*ast.GenDecl)
-				if !ok || declared.Tok != token.TYPE {
-					return true
-				}
-				for _, spec := range declared.Specs {
-					comment(comments, path, declared, spec.(*ast.TypeSpec))
-				}
-				return true
-			})
+		for _, s := range codedoc.Structs(t, pattern) {
+			comment(comments, s)
 		}
 	}
 	want := map[string]string{}
@@ -84,34 +61,25 @@ func TestDescriptionsAreTheCommentsOfTheCode(t *testing.T) {
 }
 
 // comment notes what stands above a type, and above or beside its fields.
-func comment(comments map[string]string, path string, declared *ast.GenDecl, spec *ast.TypeSpec) {
-	structure, ok := spec.Type.(*ast.StructType)
-	if !ok || !spec.Name.IsExported() {
+func comment(comments map[string]string, s codedoc.Struct) {
+	if !ast.IsExported(s.Name) {
 		return
 	}
-	plain := func(groups ...*ast.CommentGroup) string {
-		for _, g := range groups {
-			if c := strings.Join(strings.Fields(g.Text()), " "); c != "" {
-				return c
-			}
-		}
-		return ""
-	}
-	kind := spec.Name.Name
-	if strings.Contains(path, "internal/problem") && kind != "Problem" {
+	kind := s.Name
+	if strings.Contains(s.Path, "internal/problem") && kind != "Problem" {
 		kind = "Problem" + kind
 	}
-	if c := plain(spec.Doc, declared.Doc); c != "" {
-		comments[kind] = c
+	if s.Comment != "" {
+		comments[kind] = s.Comment
 	}
-	for _, f := range structure.Fields.List {
+	for _, f := range s.Fields {
 		if f.Tag == nil {
 			continue
 		}
 		_, tag, _ := strings.Cut(f.Tag.Value, `json:"`)
 		name, _, _ := strings.Cut(strings.TrimRight(tag, "`"), `"`)
 		name, _, _ = strings.Cut(name, ",")
-		if c := plain(f.Doc, f.Comment); c != "" && name != "" {
+		if c := codedoc.Text(f.Doc, f.Comment); c != "" && name != "" {
 			comments[kind+"."+name] = c
 		}
 	}

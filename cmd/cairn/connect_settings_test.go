@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cairn/collectors"
+	"cairn/internal/codedoc"
 )
 
 var update = flag.Bool("update", false, "rewrite settings.json from the comments of the code")
@@ -67,39 +65,16 @@ func TestSettingsAreDescribedByTheCommentsOfTheCode(t *testing.T) {
 // commentsOf returns what stands above or beside the fields of a type, as it reads after the setting's key.
 func commentsOf(t *testing.T, of reflect.Type) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("../..", strings.TrimPrefix(of.PkgPath(), "cairn/"), "*.go"))
-	if err != nil || len(paths) == 0 {
-		t.Fatal(of.PkgPath(), err)
-	}
 	comments := map[string]string{}
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
+	for _, s := range codedoc.Structs(t, filepath.Join("../..", strings.TrimPrefix(of.PkgPath(), "cairn/"), "*.go")) {
+		if s.Name != of.Name() {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
+		for _, f := range s.Fields {
+			for _, name := range f.Names {
+				comments[name.Name] = keyed(codedoc.Text(f.Doc, f.Comment), name.Name, of)
+			}
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok || spec.Name.Name != of.Name() {
-				return true
-			}
-			structure, ok := spec.Type.(*ast.StructType)
-			if !ok {
-				return true
-			}
-			for _, f := range structure.Fields.List {
-				text := f.Doc.Text()
-				if text == "" {
-					text = f.Comment.Text()
-				}
-				for _, name := range f.Names {
-					comments[name.Name] = keyed(strings.Join(strings.Fields(text), " "), name.Name, of)
-				}
-			}
-			return true
-		})
 	}
 	return comments
 }
