@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"cairn/collectors"
-	"cairn/internal/demo"
+	"cairn/internal/demo/demotest"
 )
 
 // A new system needs a place in the demonstration, and every connection a row in its description.
@@ -17,7 +17,7 @@ func TestTheDemonstrationHasEverySystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	var used []string
-	for name, system := range demo.Connections() {
+	for name, system := range demotest.Connections() {
 		if used = append(used, system); !strings.Contains(string(description), "`"+name+"`") {
 			t.Errorf("docs/demo.md does not say who uses `%s`", name)
 		}

@@ -18,6 +18,7 @@ import (
 	"cairn/internal/fault"
 	"cairn/internal/sharedtest"
 	"cairn/internal/source"
+	"cairn/internal/turn/turntest"
 )
 
 // What a real Backstage answered about a run of a template is told as a request that was worked out by hand.
@@ -339,13 +340,8 @@ func TestARunWithAStatusThatIsNotKnownIsCountedAndToldWhenItHasAnother(t *testin
 			t.Fatal(err)
 		}
 		var told []string
-		for e, err := range turn.Events(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r, ok := e.(*event.ProvisioningRequest); ok {
-				told = append(told, r.ID+" "+r.Status)
-			}
+		for _, r := range turntest.Facts[*event.ProvisioningRequest](t, turn) {
+			told = append(told, r.ID+" "+r.Status)
 		}
 		return told, turn.Report().Rules, turn.Position()
 	}

@@ -28,6 +28,7 @@ import (
 	"cairn/internal/rules"
 	"cairn/internal/sharedtest"
 	"cairn/internal/source"
+	"cairn/internal/turn/turntest"
 )
 
 func at(text string) time.Time {
@@ -947,13 +948,8 @@ func TestARunWithAStatusThatIsNotKnownIsCountedAndToldWhenItHasAnother(t *testin
 			t.Fatal(err)
 		}
 		var told []string
-		for e, err := range turn.Events(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r, ok := e.(*event.ProvisioningRequest); ok {
-				told = append(told, r.ID+" "+r.Status)
-			}
+		for _, r := range turntest.Facts[*event.ProvisioningRequest](t, turn) {
+			told = append(told, r.ID+" "+r.Status)
 		}
 		return told, turn.Report().Rules, turn.Position()
 	}

@@ -8,21 +8,6 @@ import (
 	"cairn/internal/event"
 )
 
-// Connections are who tells the facts, and the kind of system that each connection leads to; "" where no system is read or
-// heard, but plain events or files are handed in.
-func Connections() map[string]string {
-	return map[string]string{
-		"github": "github", "gitlab": "gitlab", "gitea": "gitea", "git": "",
-		"jenkins": "jenkins", "circleci": "circleci", "ci": "",
-		"argocd": "argocd", "flux": "flux", "humanitec": "humanitec", "cdevents": "cdevents",
-		"pagerduty": "pagerduty", "opsgenie": "opsgenie", "incidentio": "incidentio", "alertmanager": "alertmanager", "jira": "tickets", "servicenow": "tickets",
-		"backstage": "backstage", "port": "port",
-		"kubernetes": "kubernetes", "terraform": "terraform", "service-desk": "",
-		"survey": "", "typeform": "typeform",
-		"people": "", "telemetry": "", "decisions": "",
-	}
-}
-
 // forge is where a repository is kept: each department has its own. It stays there when its service moves.
 func (o *organisation) forge(r *repository) string {
 	switch o.team(r.services[0].team).parent {

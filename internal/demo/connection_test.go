@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"cairn/internal/demo"
+	"cairn/internal/demo/demotest"
 	"cairn/internal/event"
 )
 
@@ -41,7 +42,7 @@ func TestEveryConnectionTellsAndAServiceHasOneForge(t *testing.T) {
 				}
 			}
 		}
-		for name := range demo.Connections() {
+		for name := range demotest.Connections() {
 			if told[name] == 0 {
 				t.Errorf("seed %d: nothing is told by %s", cfg.Seed, name)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cairn/internal/demo"
+	"cairn/internal/demo/demotest"
 	"cairn/internal/event"
 )
 
@@ -56,7 +57,7 @@ func TestEveryFactIsValidAndOfThePast(t *testing.T) {
 				t.Fatalf("until %s: %v\n%s", cfg.Until, err, event.AppendJSON(nil, e))
 			}
 			seen[e.Kind()] = true
-			if _, known := demo.Connections()[e.Common().Source]; !known || event.ToldAt(e).After(cfg.Until) || later(reflect.ValueOf(e).Elem(), cfg.Until) {
+			if _, known := demotest.Connections()[e.Common().Source]; !known || event.ToldAt(e).After(cfg.Until) || later(reflect.ValueOf(e).Elem(), cfg.Until) {
 				if wrong++; wrong < 5 {
 					t.Errorf("until %s: %s", cfg.Until, event.AppendJSON(nil, e))
 				}
