@@ -331,6 +331,48 @@ func TestStatementsEndWithTheirContext(t *testing.T) {
 	}
 }
 
+// A statement that its context ends takes no other one with it: not the next on its connection, nor one beside it.
+func TestTheEndOfAContextEndsNoOtherStatement(t *testing.T) {
+	conn := dial(t, start(t))
+	execute(t, conn, "CREATE TABLE spared (n UInt64) ENGINE = MergeTree ORDER BY n")
+	t.Cleanup(func() { execute(t, conn, "DROP TABLE spared SYNC") })
+	rounds := 300
+	if testing.Short() {
+		rounds = 80
+	}
+	var group sync.WaitGroup
+	for worker := range 3 {
+		group.Go(func() {
+			for round := range rounds {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Duration((round*7+worker)%40)*100*time.Microsecond, cancel)
+				statement := []string{"SELECT max(sipHash64(number)) FROM numbers(200000)", slowStream, "SELECT number FROM numbers(400000)"}[round%3]
+				if rows, err := conn.Query(ctx, statement); err == nil {
+					for rows.Next() {
+					}
+					_ = rows.Close()
+				}
+				cancel()
+				batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO spared (n)")
+				if err == nil {
+					_ = batch.Append(uint64(round))
+					err = batch.Send()
+				}
+				if err != nil {
+					t.Errorf("round %d, an insert: %v", round, err)
+					return
+				}
+				var n uint64
+				if err := conn.QueryRow(t.Context(), "SELECT count() FROM spared").Scan(&n); err != nil {
+					t.Errorf("round %d, a query: %v", round, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
 func TestABatchEndsWithItsContext(t *testing.T) {
 	conn := dial(t, start(t))
 	execute(t, conn, "CREATE TABLE asleep (n UInt64, m UInt8 DEFAULT sleepEachRow(1)) ENGINE = MergeTree ORDER BY n")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,10 +18,14 @@ func (e *Engine) mark() string {
 }
 
 // killOnEnd kills the statement that starts with mark when ctx ends or the engine is being closed, until the returned
-// function is called. It asks again and again, for a statement that has not begun cannot be killed yet.
+// function is called. It asks again and again, for a statement that has not begun cannot be killed yet. A kill that was
+// begun has ended when that function returns: it looks for the statement first and stops it then, and what is the next on
+// its connection by then would be stopped in its place.
 func (e *Engine) killOnEnd(ctx context.Context, mark string) (stop func()) {
 	over := make(chan struct{})
+	var killing sync.WaitGroup
 	kill := func() {
+		defer killing.Done()
 		for {
 			e.kill(mark)
 			select {
@@ -30,12 +35,17 @@ func (e *Engine) killOnEnd(ctx context.Context, mark string) (stop func()) {
 			}
 		}
 	}
+	killing.Add(2)
 	stopCtx := context.AfterFunc(ctx, kill)
 	stopEnding := context.AfterFunc(e.ending, kill)
 	return func() {
 		close(over)
-		stopCtx()
-		stopEnding()
+		for _, stop := range []func() bool{stopCtx, stopEnding} {
+			if stop() {
+				killing.Done()
+			}
+		}
+		killing.Wait()
 	}
 }
 
