@@ -244,7 +244,11 @@ func (f *Fake) labelPull(m *maker, p *pull, label string) {
 	if !slices.Contains(p.labels, label) {
 		p.labels = append(p.labels[:len(p.labels):len(p.labels)], label)
 	}
-	p.updated = m.now
+	// The clock of tests stands still while it is read. Of two states of one second, which is what GitHub's instants have,
+	// nobody could say which is the later one.
+	if p.updated = p.updated.Add(time.Second); p.updated.Before(m.now) {
+		p.updated = m.now
+	}
 	f.sendPull(m.r, p, "labeled", m.users[0])
 }
 
